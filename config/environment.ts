@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { SettingsError } from './problem.ts';
+
+const text = (fallback: string) => z.string().min(1).default(fallback);
+
+function integer(fallback: number, min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .default(fallback);
+}
+
+function url(fallback: string, ...protocols: string[]) {
+  return z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+      error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+    })
+    .default(fallback);
+}
+
+/**
+ * Every environment variable that Holdfast reads, with its default. Times are milliseconds, sizes bytes. The official
+ * Temporal variables for TLS and API keys are read by `@temporalio/envconfig` beside these.
+ */
+const schema = z.object({
+  HOST: text('127.0.0.1'),
+  PORT: integer(8080, 0, 65_535),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  HOLDFAST_CONFIG: text('holdfast.config.json'),
+
+  REDIS_URL: url('redis://127.0.0.1:6379', 'redis:', 'rediss:'),
+  DATABASE_URL: url('postgres://127.0.0.1:5432/holdfast', 'postgres:', 'postgresql:'),
+  TEMPORAL_ADDRESS: text('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: text('default'),
+  TEMPORAL_TASK_QUEUE: text('holdfast'),
+  TEMPORAL_UI_URL: url('http://127.0.0.1:8233', 'http:', 'https:'),
+
+  /** How many partitions the entries are spread over. Recorded in PostgreSQL; changing it needs a drain. */
+  PARTITIONS: integer(1, 1, 100),
+  /** Open batch workflows a partition may have. Recorded in PostgreSQL; changing it needs a drain. */
+  SLOTS: integer(32, 2, 100),
+  BATCH_MAX_ENTRIES: integer(1_000, 1, 10_000),
+  BATCH_MAX_BYTES: integer(256 * 1024, 1_024, 1024 * 1024),
+  /** Batches of a partition that may wait in Redis without a slot. Past it: `503 queue-full`. */
+  STAGED_MAX_BATCHES: integer(32, 1, 1_000),
+  MAX_VALUE_BYTES: integer(128 * 1024, 1, 512 * 1024),
+  MAX_REQUESTS_IN_FLIGHT: integer(5_000, 1, 1_000_000),
+
+  /** How long a staged write for which nobody waits may gather company. */
+  FLUSH_INTERVAL_MS: integer(200, 1, 60_000),
+  /** The longest a batch gathers while slots are scarce. Below the request deadline, so that waiting is worth it. */
+  GATHER_MAX_MS: integer(5_000, 1, 60_000),
+  /** The whole of a request. */
+  REQUEST_DEADLINE_MS: integer(10_000, 100, 120_000),
+  REDIS_TIMEOUT_MS: integer(2_000, 10, 60_000),
+  POSTGRES_TIMEOUT_MS: integer(5_000, 10, 60_000),
+  POSTGRES_POOL_SIZE: integer(20, 1, 500),
+  /** One start, describe or history call. */
+  TEMPORAL_TIMEOUT_MS: integer(5_000, 10, 60_000),
+  /** A query of a batch workflow; past it the batch is read from its history, which needs no worker. */
+  QUERY_TIMEOUT_MS: integer(500, 10, 60_000),
+  /** Temporal out of reach for this long: the process persists its sealed batches itself. */
+  DIRECT_PERSIST_AFTER_MS: integer(2_000, 10, 600_000),
+  /** A batch that was sealed this long ago and not confirmed is offered again by any process. */
+  ADOPT_AFTER_MS: integer(5_000, 100, 600_000),
+  /** The largest difference between any two clocks (API, Redis, PostgreSQL) that is tolerated. */
+  CLOCK_TOLERANCE_MS: integer(500, 1, 60_000),
+  /** How long "there is no such entry" is cached. */
+  ABSENT_TTL_MS: integer(5_000, 1, 3_600_000),
+});
+
+export type Environment = Readonly<z.infer<typeof schema>>;
+
+/** The names of all variables above: what a deployment file may set. */
+export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(schema.shape);
+
+/**
+ * Reads and checks the environment, once. An empty variable counts as not set.
+ * @throws SettingsError that lists every problem at once.
+ */
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const result = schema.safeParse(set);
+  if (result.success) return Object.freeze(result.data);
+  throw new SettingsError(
+    result.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      const range = issue.code === 'too_small' ? `must be at least ${issue.minimum}` : undefined;
+      const limit = issue.code === 'too_big' ? `must be at most ${issue.maximum}` : undefined;
+      return `${name}: ${range ?? limit ?? issue.message}`;
+    }),
+  );
+}

@@ -1,0 +1,57 @@
+import { type EntryKind, type EntryRef, entryId, parseEntryId } from './entry.ts';
+import { parseVersion, type Version } from './version.ts';
+
+/**
+ * "Entry E is V at version N", or "is deleted at version N". Always absolute: an increment is executed in Redis and leaves
+ * its result. `value` is text that nobody rounds or reorders on the way: the JSON text of a document as the client sent
+ * it, or the decimal digits of a counter; `null` means deleted.
+ */
+export interface Mutation extends EntryRef {
+  readonly kind: EntryKind;
+  readonly version: Version;
+  readonly value: string | null;
+}
+
+/** The state of an entry in one place (the cache, a batch, a row). Version 0 with a null value: never written. */
+export interface EntryState {
+  readonly version: Version;
+  readonly value: string | null;
+}
+
+/** The state of an entry that nobody ever wrote. */
+export const NEVER_WRITTEN: EntryState = Object.freeze({ version: 0, value: null });
+
+const TAGS = { document: 'd', counter: 'c' } as const;
+
+/** How Redis keeps kind and deletion: `d` document, `c` counter; upper case where the entry is deleted. */
+export function mutationTag(kind: EntryKind, deleted: boolean): string {
+  return deleted ? TAGS[kind].toUpperCase() : TAGS[kind];
+}
+
+/** `version tag value`: a mutation as the field value of a batch in Redis. The Lua scripts write the same form. */
+export function encodeMutation(mutation: Mutation): string {
+  return `${mutation.version} ${mutationTag(mutation.kind, mutation.value === null)} ${mutation.value ?? ''}`;
+}
+
+/**
+ * Reads what {@link encodeMutation} or a Lua script wrote.
+ * @throws TypeError where the text has another form: data of another program, or of a newer format.
+ */
+export function decodeMutation(id: string, encoded: string): Mutation {
+  const first = encoded.indexOf(' ');
+  const version = parseVersion(encoded.slice(0, first));
+  const tag = encoded.slice(first + 1, first + 2);
+  const kind: EntryKind | undefined = { d: 'document', c: 'counter' }[tag.toLowerCase()] as
+    | EntryKind
+    | undefined;
+  if (version === undefined || kind === undefined || encoded[first + 2] !== ' ') {
+    throw new TypeError(`not a mutation: ${encoded.slice(0, 24)}…`);
+  }
+  const deleted = tag !== tag.toLowerCase();
+  return { ...parseEntryId(id), kind, version, value: deleted ? null : encoded.slice(first + 3) };
+}
+
+/** The entry a mutation belongs to, as its id. */
+export function mutationEntryId(mutation: Mutation): string {
+  return entryId(mutation);
+}
