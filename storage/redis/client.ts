@@ -1,0 +1,126 @@
+import { Redis } from 'ioredis';
+import { classifyRedisError, isNoScript } from './errors.ts';
+import { EVENTS_CHANNEL } from './keys.ts';
+import { SCRIPTS, type Script, script } from './scripts.ts';
+
+export type ScriptReply = readonly (string | number | readonly string[])[];
+
+/** One Redis connection for scripts, and one for messages when somebody listens. */
+export interface RedisStore {
+  /**
+   * Runs a script once, never again: in doubt it throws.
+   * @throws RedisUnavailable it certainly did not run; RedisOutOfMemory the same, for lack of memory;
+   *   RedisOutcomeUnknown it may have run.
+   */
+  run(name: string, keys: readonly string[], args: readonly (string | number)[]): Promise<ScriptReply>;
+  /** Redis' own time now, in µs, as far as known: never ahead of it by more than a clock step of Redis. */
+  estimatedTime(): number;
+  /** Notes a Redis time that a script answered. */
+  learnTime(micros: number): void;
+  /** Listens to batch events; `onGap` is called whenever messages may have been missed. */
+  subscribe(listener: (message: string) => void, onGap: () => void): void;
+  /** `maxmemory-policy`, or `undefined` where it cannot be read. */
+  evictionPolicy(): Promise<string | undefined>;
+  /** @throws RedisUnavailable or RedisOutcomeUnknown where Redis does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RedisOptions {
+  readonly url: string;
+  /** One command, connecting included, in ms. */
+  readonly timeoutMs: number;
+  /** Shown by CLIENT LIST. */
+  readonly name: string;
+  /** Told of connection trouble; the client reconnects by itself. */
+  readonly onError?: (error: Error) => void;
+}
+
+function connect(options: RedisOptions, name: string): Redis {
+  const redis = new Redis(options.url, {
+    connectionName: name,
+    connectTimeout: options.timeoutMs,
+    commandTimeout: options.timeoutMs,
+    enableAutoPipelining: true,
+    // The three together: a command is sent at most once, and nothing is sent later than it was meant.
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 6), 1_000),
+    disableClientInfo: true,
+  });
+  redis.on('error', (error: Error) => options.onError?.(error));
+  return redis;
+}
+
+/** Connects in the background; until then every call throws RedisUnavailable. */
+export function connectRedis(options: RedisOptions): RedisStore {
+  const redis = connect(options, options.name);
+  let subscriber: Redis | undefined;
+  // Redis time minus this process's monotonic clock. Answers arrive late, never early, so the largest difference seen is
+  // the closest one.
+  let offset = Number.NEGATIVE_INFINITY;
+  let serverMayDiffer = true;
+  const monotonic = () => performance.now() * 1_000;
+
+  redis.on('ready', () => {
+    serverMayDiffer = true;
+    for (const { source } of SCRIPTS.values()) redis.script('LOAD', source).catch(() => {});
+  });
+
+  async function evaluate(found: Script, args: (string | number)[]): Promise<ScriptReply> {
+    try {
+      return (await redis.evalsha(found.sha, ...(args as [number, ...string[]]))) as ScriptReply;
+    } catch (error) {
+      // Refused before it ran, so sending it again, with its text, is the first time.
+      if (isNoScript(error))
+        return (await redis.eval(found.source, ...(args as [number, ...string[]]))) as ScriptReply;
+      throw error;
+    }
+  }
+
+  return {
+    async run(name, keys, args) {
+      try {
+        return await evaluate(script(name), [keys.length, ...keys, ...args]);
+      } catch (error) {
+        throw classifyRedisError(error);
+      }
+    },
+    estimatedTime: () =>
+      offset === Number.NEGATIVE_INFINITY ? Date.now() * 1_000 : Math.floor(offset + monotonic()),
+    learnTime(micros) {
+      const seen = micros - monotonic();
+      offset = serverMayDiffer ? seen : Math.max(offset, seen);
+      serverMayDiffer = false;
+    },
+    subscribe(listener, onGap) {
+      const connection = connect(options, `${options.name}-events`);
+      subscriber = connection;
+      connection.on('message', (_channel: string, message: string) => listener(message));
+      connection.on('ready', () => {
+        connection.subscribe(EVENTS_CHANNEL).then(onGap, () => {});
+      });
+    },
+    async evictionPolicy() {
+      try {
+        const info = await redis.info('memory');
+        return /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+      } catch (error) {
+        throw classifyRedisError(error);
+      }
+    },
+    async ping() {
+      try {
+        await redis.ping();
+      } catch (error) {
+        throw classifyRedisError(error);
+      }
+    },
+    async close() {
+      subscriber?.disconnect();
+      redis.disconnect();
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { Epoch } from '../../domain/epoch.ts';
+
+/** Redis did not run the script, for certain: nothing was sent, or it was refused before its first write. */
+export class RedisUnavailable extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'RedisUnavailable';
+  }
+}
+
+/** The script was sent and not answered. It may have run, or may still run: never send it again. */
+export class RedisOutcomeUnknown extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'RedisOutcomeUnknown';
+  }
+}
+
+/** Redis is at its memory limit and refused the script before its first write. */
+export class RedisOutOfMemory extends Error {
+  constructor(cause: unknown) {
+    super('Redis has reached its memory limit', { cause });
+    this.name = 'RedisOutOfMemory';
+  }
+}
+
+/** The partition is in another epoch than the caller believed. `current` is '' where it must be recovered first. */
+export class EpochChanged extends Error {
+  readonly current: Epoch | '';
+
+  constructor(current: Epoch | '') {
+    super(current === '' ? 'the partition must be recovered' : `the epoch is ${current} now`);
+    this.name = 'EpochChanged';
+    this.current = current;
+  }
+}
+
+/** ioredis rejects with this text, and only with this, what it never wrote to the socket. */
+const NEVER_SENT = "Stream isn't writeable and enableOfflineQueue options is false";
+
+/** Replies by which Redis refuses a command before it runs. Any other reply may come from the middle of a script. */
+const REFUSED_BEFORE_RUNNING =
+  /^(NOSCRIPT|LOADING|READONLY|MASTERDOWN|BUSY|NOAUTH|NOPERM|WRONGPASS|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOREPLICAS|MISCONF)\b/;
+
+export function isNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
+
+/** Sorts what ioredis rejects with by the one question that matters: may the script have run? */
+export function classifyRedisError(
+  error: unknown,
+): RedisUnavailable | RedisOutOfMemory | RedisOutcomeUnknown {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message === NEVER_SENT) return new RedisUnavailable('Redis is not connected', error);
+  if (message.startsWith('OOM ')) return new RedisOutOfMemory(error);
+  if (REFUSED_BEFORE_RUNNING.test(message)) return new RedisUnavailable(message, error);
+  return new RedisOutcomeUnknown(message, error);
+}

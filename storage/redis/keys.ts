@@ -1,0 +1,45 @@
+import { partitionName } from '../../domain/partition.ts';
+
+/** The Redis keys of one partition. All carry the same hash tag: every script stays in one cluster slot. */
+export interface PartitionKeys {
+  readonly name: string;
+  readonly state: string;
+  readonly open: string;
+  readonly closed: string;
+  readonly queue: string;
+  readonly sent: string;
+  readonly free: string;
+  readonly index: string;
+  readonly blocks: string;
+  readonly lock: string;
+  /** What the key of a cached entry begins with; the entry id follows. */
+  readonly entryPrefix: string;
+}
+
+const made: PartitionKeys[] = [];
+
+/** The keys of a partition, made once. */
+export function partitionKeys(partition: number): PartitionKeys {
+  const found = made[partition];
+  if (found !== undefined) return found;
+  const name = partitionName(partition);
+  const base = `hf:{${name}}:`;
+  const keys: PartitionKeys = {
+    name,
+    state: `${base}state`,
+    open: `${base}open`,
+    closed: `${base}closed`,
+    queue: `${base}queue`,
+    sent: `${base}sent`,
+    free: `${base}free`,
+    index: `${base}index`,
+    blocks: `${base}blocks`,
+    lock: `${base}lock`,
+    entryPrefix: `${base}e:`,
+  };
+  made[partition] = keys;
+  return keys;
+}
+
+/** The channel on which scripts tell waiting processes of batches: `queued <batch>`, `persisted <batch> …`, `refused <batch>`. */
+export const EVENTS_CHANNEL = 'hf:events';

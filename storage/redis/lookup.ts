@@ -1,0 +1,107 @@
+import type { BatchId } from '../../domain/batch.ts';
+import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
+import type { Epoch } from '../../domain/epoch.ts';
+import { decodeMutation, type EntryState, type Mutation, mutationTag } from '../../domain/mutation.ts';
+import type { RedisStore } from './client.ts';
+import { partitionKeys } from './keys.ts';
+import { statusOf, text } from './reply.ts';
+
+/** Where the newest mutation that is not known to be persisted is. */
+export type Pending =
+  | { readonly where: 'redis'; readonly batchId: BatchId; readonly mutation: Mutation }
+  | { readonly where: 'temporal'; readonly batchId: BatchId; readonly slot: number; readonly runId: string }
+  /** The index names a batch that neither Redis nor a slot has: its release is under way. */
+  | { readonly where: 'nowhere'; readonly batchId: BatchId };
+
+export type Lookup =
+  | { readonly outcome: 'hit'; readonly state: EntryState }
+  | {
+      readonly outcome: 'miss';
+      /** The right to fill the cache; `undefined` where another reader has it, or a write-through blocks it. */
+      readonly lease: string | undefined;
+      readonly pending: Pending | undefined;
+    };
+
+export interface LookupOptions {
+  readonly partition: number;
+  readonly epoch: Epoch;
+  /** Offered as the lease's token: never used before. */
+  readonly token: string;
+  readonly leaseMs: number;
+  readonly writeThrough: boolean;
+}
+
+/** The state in a cached copy: `V <epoch> <version> <tag> <value>`. */
+function readCopy(copy: string): EntryState {
+  const versionAt = copy.indexOf(' ', 2) + 1;
+  const tagAt = copy.indexOf(' ', versionAt) + 1;
+  const tag = copy[tagAt];
+  const version = Number(copy.slice(versionAt, tagAt - 1));
+  return { version, value: tag === 'D' || tag === 'C' ? null : copy.slice(tagAt + 2) };
+}
+
+/**
+ * One round trip of a read: scripts/lookup.lua.
+ * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown.
+ */
+export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOptions): Promise<Lookup> {
+  const keys = partitionKeys(options.partition);
+  const id = entryId(ref);
+  const reply = await redis.run(
+    'lookup',
+    [keys.state, keys.open, keys.closed, keys.sent, keys.index, keys.blocks, keys.entryPrefix + id],
+    [options.epoch, id, options.token, options.leaseMs, options.writeThrough ? '1' : '0'],
+  );
+  if (statusOf(reply) === 'hit') return { outcome: 'hit', state: readCopy(text(reply, 1)) };
+  const [lease, batchId, slot, runId, mutation] = [1, 2, 3, 4, 5].map((at) => text(reply, at)) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const pending = (): Pending | undefined => {
+    if (batchId === '') return undefined;
+    if (mutation !== '') return { where: 'redis', batchId, mutation: decodeMutation(id, mutation) };
+    return slot === ''
+      ? { where: 'nowhere', batchId }
+      : { where: 'temporal', batchId, slot: Number(slot), runId };
+  };
+  return { outcome: 'miss', lease: lease === '' ? undefined : lease, pending: pending() };
+}
+
+export interface FillOptions {
+  readonly partition: number;
+  readonly epoch: Epoch;
+  readonly lease: string;
+  readonly kind: EntryKind;
+  readonly ttlMs: number;
+}
+
+/**
+ * Puts a repaired read into the cache unless a write voided the lease: scripts/fill.lua. Answers whether it did.
+ * @throws EpochChanged, RedisUnavailable, RedisOutOfMemory, RedisOutcomeUnknown.
+ */
+export async function fill(
+  redis: RedisStore,
+  ref: EntryRef,
+  state: EntryState,
+  options: FillOptions,
+): Promise<boolean> {
+  const keys = partitionKeys(options.partition);
+  const id = entryId(ref);
+  const reply = await redis.run(
+    'fill',
+    [keys.state, keys.blocks, keys.entryPrefix + id],
+    [
+      options.epoch,
+      id,
+      options.lease,
+      state.version,
+      mutationTag(options.kind, state.value === null),
+      state.value ?? '',
+      options.ttlMs,
+    ],
+  );
+  return statusOf(reply) === 'ok';
+}

@@ -1,0 +1,96 @@
+import type { BatchId } from '../../domain/batch.ts';
+import type { Epoch } from '../../domain/epoch.ts';
+import type { Version } from '../../domain/version.ts';
+import type { RedisStore } from './client.ts';
+import { partitionKeys } from './keys.ts';
+import { list, number, statusOf, text } from './reply.ts';
+
+/** The partition's epoch, or `undefined` where it must be recovered first: scripts/hello.lua. */
+export async function currentEpoch(redis: RedisStore, partition: number): Promise<Epoch | undefined> {
+  const reply = await redis.run('hello', [partitionKeys(partition).state], []);
+  redis.learnTime(number(reply, 1));
+  return text(reply, 0) || undefined;
+}
+
+export type RecoveryLock =
+  | { readonly outcome: 'valid'; readonly epoch: Epoch }
+  | { readonly outcome: 'busy' }
+  | {
+      readonly outcome: 'locked';
+      /** Of the Redis process: installing checks that it is still the same. */
+      readonly runId: string;
+      readonly oldEpoch: Epoch | '';
+      /** Entry ids of the counters in batches that survived in Redis. */
+      readonly counters: readonly string[];
+    };
+
+/** Begins a recovery: scripts/lock.lua. An epoch numbered below `minEpochNumber` counts as lost memory. */
+export async function lockForRecovery(
+  redis: RedisStore,
+  partition: number,
+  options: { readonly token: string; readonly lockMs: number; readonly minEpochNumber: number },
+): Promise<RecoveryLock> {
+  const keys = partitionKeys(partition);
+  const reply = await redis.run(
+    'lock',
+    [keys.state, keys.open, keys.closed, keys.lock],
+    [options.token, options.lockMs, options.minEpochNumber],
+  );
+  const status = statusOf(reply);
+  if (status === 'valid') return { outcome: 'valid', epoch: text(reply, 1) };
+  if (status === 'busy') return { outcome: 'busy' };
+  return { outcome: 'locked', runId: text(reply, 1), oldEpoch: text(reply, 2), counters: list(reply, 3) };
+}
+
+export interface RecoveredPartition {
+  readonly token: string;
+  readonly runId: string;
+  readonly epoch: Epoch;
+  readonly clock: Version;
+  readonly slots: number;
+  readonly blockMs: number;
+  /** Batches that Temporal holds and the fence adopted. */
+  readonly adopted: readonly { readonly slot: number; readonly batchId: BatchId; readonly runId: string }[];
+  /** Their mutations that are not yet persisted. */
+  readonly pending: readonly { readonly id: string; readonly version: Version; readonly batchId: BatchId }[];
+  /** Versions of the rows of counters that survived in Redis. */
+  readonly counterRows: readonly { readonly id: string; readonly version: Version }[];
+}
+
+/** Ends a recovery: scripts/install.lua. `false` where lock or Redis process are no longer the same: begin again. */
+export async function installEpoch(
+  redis: RedisStore,
+  partition: number,
+  recovered: RecoveredPartition,
+): Promise<boolean> {
+  const keys = partitionKeys(partition);
+  const reply = await redis.run(
+    'install',
+    [
+      keys.state,
+      keys.open,
+      keys.closed,
+      keys.queue,
+      keys.sent,
+      keys.free,
+      keys.index,
+      keys.blocks,
+      keys.lock,
+    ],
+    [
+      recovered.token,
+      recovered.runId,
+      recovered.epoch,
+      keys.name,
+      recovered.clock,
+      recovered.slots,
+      recovered.blockMs * 1_000,
+      recovered.adopted.map((batch) => `${batch.slot} ${batch.batchId} ${batch.runId}`).join('\n'),
+      recovered.pending.length,
+      ...recovered.pending.flatMap((entry) => [entry.id, entry.version, entry.batchId]),
+      recovered.counterRows.length,
+      ...recovered.counterRows.flatMap((row) => [row.id, row.version]),
+    ],
+  );
+  return statusOf(reply) === 'ok';
+}

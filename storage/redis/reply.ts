@@ -1,0 +1,30 @@
+import type { ScriptReply } from './client.ts';
+import { EpochChanged } from './errors.ts';
+
+/** The status word of a reply. @throws EpochChanged where the script found another epoch. */
+export function statusOf(reply: ScriptReply): string {
+  const status = text(reply, 0);
+  if (status === 'epoch') throw new EpochChanged(text(reply, 1));
+  return status;
+}
+
+/** @throws TypeError where script and reader disagree: a mistake in the code. */
+export function text(reply: ScriptReply, at: number): string {
+  const value = reply[at];
+  if (typeof value !== 'string') throw new TypeError(`Redis script: text expected at ${at}`);
+  return value;
+}
+
+/** @throws TypeError where script and reader disagree: a mistake in the code. */
+export function number(reply: ScriptReply, at: number): number {
+  const value = reply[at];
+  if (typeof value !== 'number') throw new TypeError(`Redis script: a number expected at ${at}`);
+  return value;
+}
+
+/** @throws TypeError where script and reader disagree: a mistake in the code. */
+export function list(reply: ScriptReply, at: number): readonly string[] {
+  const value = reply[at];
+  if (!Array.isArray(value)) throw new TypeError(`Redis script: a list expected at ${at}`);
+  return value;
+}

@@ -1,0 +1,92 @@
+#!lua flags=allow-oom
+-- Ends the recovery of a partition: writes the new epoch, clock, slots and pending index. Batches that survived in Redis
+-- get new ids of the new epoch and are closed for writes: under its old id, a snapshot's half of a batch could be
+-- confirmed as if it were the whole. Copies cached under older epochs stay and count as misses.
+--
+-- KEYS  1 state  2 open  3 closed  4 queue  5 sent  6 free  7 index  8 blocks  9 lock
+-- ARGV  1 token  2 run id that was read with the lock  3 new epoch  4 partition name  5 clock  6 number of slots
+--       7 length of a block, µs  8 adopted: lines of "slot batch run", or ''
+--       9 number of pending entries n, then n times: entry id, version, batch id
+--       10+3n number of rows m, then m times: counter entry id, version of its row
+-- Answers {'ok', now} | {'lost'}: lock or run id is another, begin again
+if redis.call('GET', KEYS[9]) ~= ARGV[1] or server_run_id() ~= ARGV[2] then return { 'lost' } end
+local now = time_us()
+local epoch, partition, clock = ARGV[3], ARGV[4], tonumber(ARGV[5])
+local old = redis.call('HMGET', KEYS[1], 'clock', 'number', 'count')
+if old[1] then clock = math.max(clock, tonumber(old[1])) end
+
+local best, index = {}, {}
+local function offer(id, version, batch)
+  if not best[id] or best[id] < version then best[id], index[id] = version, batch end
+end
+local n = tonumber(ARGV[9])
+for i = 0, n - 1 do
+  local a = 10 + i * 3
+  local version = tonumber(ARGV[a + 1])
+  offer(ARGV[a], version, ARGV[a + 2])
+  clock = math.max(clock, version)
+end
+-- A counter that survived is worth keeping only above its row and everything pending: else its increments were counted.
+local floor = {}
+local at = 10 + 3 * n
+for i = 0, tonumber(ARGV[at]) - 1 do floor[ARGV[at + 1 + i * 2]] = tonumber(ARGV[at + 2 + i * 2]) end
+for id, version in pairs(best) do
+  if floor[id] and floor[id] < version then floor[id] = version end
+end
+
+local survivors = {}
+local order = redis.call('LRANGE', KEYS[4], 0, -1)
+local closed = redis.call('HGETALL', KEYS[3])
+local content_of = {}
+for i = 1, #closed, 2 do content_of[closed[i]] = closed[i + 1] end
+for _, id in ipairs(order) do
+  if content_of[id] then
+    survivors[#survivors + 1] = cmsgpack.unpack(content_of[id])
+    content_of[id] = nil
+  end
+end
+-- Sealed ones are in no queue any more; they are older than those that are.
+for _, packed in pairs(content_of) do table.insert(survivors, 1, cmsgpack.unpack(packed)) end
+survivors[#survivors + 1] = redis.call('HGETALL', KEYS[2])
+
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+local number = 0
+for _, content in ipairs(survivors) do
+  local kept, id = {}, epoch .. '.' .. partition .. '.' .. digits(number)
+  for i = 1, #content, 2 do
+    local entry, mutation = content[i], content[i + 1]
+    local version = tonumber(string.match(mutation, '^%d+'))
+    clock = math.max(clock, version)
+    if not floor[entry] or version > floor[entry] then
+      kept[#kept + 1], kept[#kept + 2] = entry, mutation
+      offer(entry, version, id)
+    end
+  end
+  if #kept > 0 then
+    redis.call('HSET', KEYS[3], id, cmsgpack.pack(kept))
+    redis.call('RPUSH', KEYS[4], id)
+    number = number + 1
+  end
+end
+
+local taken = {}
+for slot, batch, run in string.gmatch(ARGV[8], '(%d+) (%S+) (%S+)') do
+  taken[slot] = true
+  redis.call('HSET', KEYS[5], batch, slot .. ' confirmed ' .. run .. ' ' .. digits(now))
+end
+for slot = 0, tonumber(ARGV[6]) - 1 do
+  if not taken[digits(slot)] then redis.call('RPUSH', KEYS[6], digits(slot)) end
+end
+local page = {}
+for id, batch in pairs(index) do
+  page[#page + 1], page[#page + 2] = id, batch
+  if #page >= 1000 then
+    redis.call('HSET', KEYS[7], unpack(page))
+    page = {}
+  end
+end
+if #page > 0 then redis.call('HSET', KEYS[7], unpack(page)) end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'epoch', epoch, 'run_id', ARGV[2], 'clock', digits(clock), 'number', digits(number),
+  'count', '0', 'bytes', '0', 'since', '0', 'fills_from', digits(now + tonumber(ARGV[7])))
+return { 'ok', now }

@@ -1,0 +1,67 @@
+-- Shared by every script: the loader puts it between a script's first line and its body.
+--
+-- The keys of a partition (all carry its hash tag, so every script stays in one cluster slot):
+--   state   hash    epoch, run_id, clock, number, count, bytes, since, fills_from
+--   open    hash    entry id -> mutation; the batch that takes writes. Its id is <epoch>.<partition>.<number>
+--   closed  hash    batch id -> cmsgpack of {entry id, mutation, …}; closed for writes, not yet confirmed
+--   queue   list    ids of closed batches that have no slot yet, oldest first
+--   sent    hash    batch id -> "<slot> sealed <offered at, µs>" or "<slot> confirmed <run id> <at, µs>"
+--   free    list    free slots, the one that has been free longest first
+--   index   hash    entry id -> id of the newest batch that holds it and is not known to be persisted
+--   blocks  hash    entry id -> "<token> <until, µs>"; a write-through is under way, nobody may fill the cache
+--   entry   string  "V <epoch> <version> <tag> <value>" a cached copy, or "L <token>" a fill lease
+-- Only entries have a TTL: the rest must not be evicted (blocks, for instance, would let an old value in).
+-- A mutation is "<version> <tag> <value>". Tags: d document, c counter; upper case = deleted or never written.
+-- Versions are µs and need "%.0f": the default text form of a number that large is rounded.
+
+-- The part of a mutation's size that its text does not show; the same figure as MUTATION_OVERHEAD_BYTES.
+local OVERHEAD = 96
+
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+-- The identity of this Redis process. Read inside every script: a restart may slip between any two of them.
+local function server_run_id()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+end
+
+-- nil where the partition is usable and in this epoch. Else the answer to give: the epoch that is current, or '' where
+-- the partition must be recovered before anybody uses it.
+local function wrong_epoch(epoch, found_epoch, found_run_id)
+  if not found_epoch or found_run_id ~= server_run_id() then return { 'epoch', '' } end
+  if found_epoch ~= epoch then return { 'epoch', found_epoch } end
+  return nil
+end
+
+local function check_epoch(state_key, epoch)
+  local found = redis.call('HMGET', state_key, 'epoch', 'run_id')
+  return wrong_epoch(epoch, found[1], found[2])
+end
+
+local function time_us()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+-- Strictly above the partition's clock, at or above the time, even: odd versions belong to writes that go around Redis.
+local function next_version(clock, now)
+  local version = math.max(now, clock + 1)
+  if version % 2 == 1 then version = version + 1 end
+  return version
+end
+
+-- Version, tag and value of a cached copy of this epoch; nil for anything else.
+local function cached_copy(text, epoch)
+  if not text then return nil end
+  local head = 'V ' .. epoch .. ' '
+  if string.sub(text, 1, #head) ~= head then return nil end
+  local version, tag, at = string.match(text, '^(%d+) (%a) ()', #head + 1)
+  if not version then return nil end
+  return tonumber(version), tag, string.sub(text, at)
+end
+
+local function raise_clock(state_key, version)
+  local clock = tonumber(redis.call('HGET', state_key, 'clock') or '0')
+  if version > clock then redis.call('HSET', state_key, 'clock', digits(version)) end
+end

@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- The batch is done (persisted, or refused): every entry leaves the pending index where that still names this batch,
+-- leases are void, copies older than the mutation go, the clock is at least as far. The last call for a batch also frees
+-- its slot and tells the waiters. In whatever epoch is valid, unless one is named. May be repeated.
+--
+-- KEYS  1 state  2 closed  3 queue  4 sent  5 free  6 index  7… one entry key for each entry
+-- ARGV  1 epoch, or '' for any  2 batch id  3 message for the waiters, '' while more calls follow  4 channel
+--       5… for each entry: id, version, '1' where it was set aside (its copy goes too)
+-- Answers {'ok'} | {'epoch', current}
+-- @use staging
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
+local wrong = wrong_epoch(ARGV[1] == '' and s[1] or ARGV[1], s[1], s[2])
+if wrong then return wrong end
+local batch = ARGV[2]
+local head = #s[1] + 24
+local highest = 0
+for k = 7, #KEYS do
+  local a = 5 + (k - 7) * 3
+  local id, version, aside = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2] == '1'
+  if version > highest then highest = version end
+  if redis.call('HGET', KEYS[6], id) == batch then redis.call('HDEL', KEYS[6], id) end
+  -- The head is enough to see the version; values can be long.
+  local text = redis.call('GETRANGE', KEYS[k], 0, head)
+  if text ~= '' then
+    local held = cached_copy(text, s[1])
+    if not held or held < version or (aside and held == version) then redis.call('DEL', KEYS[k]) end
+  end
+end
+raise_clock(KEYS[1], highest)
+if ARGV[3] ~= '' then
+  redis.call('HDEL', KEYS[2], batch)
+  redis.call('LREM', KEYS[3], 0, batch)
+  local sent = redis.call('HGET', KEYS[4], batch)
+  if sent then
+    redis.call('HDEL', KEYS[4], batch)
+    free_slot(KEYS[4], KEYS[5], string.match(sent, '^%d+'))
+  end
+  redis.call('PUBLISH', ARGV[4], ARGV[3])
+end
+return { 'ok' }

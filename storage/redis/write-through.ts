@@ -1,0 +1,89 @@
+import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
+import type { Epoch } from '../../domain/epoch.ts';
+import { mutationTag } from '../../domain/mutation.ts';
+import type { Version } from '../../domain/version.ts';
+import type { RedisStore } from './client.ts';
+import { partitionKeys } from './keys.ts';
+import { number, statusOf } from './reply.ts';
+
+/** The right to set the cached value after the commit, and the version to commit under. */
+export interface VoidTicket {
+  readonly token: string;
+  readonly version: Version;
+  /** Redis time in µs at which others may fill the cache again. */
+  readonly blockEnds: number;
+  /** Redis time in µs when the version was taken. */
+  readonly takenAt: number;
+}
+
+/**
+ * Drops the cached copy, blocks fills, takes a version: scripts/void.lua. `undefined` where Redis' time was past `notAfter`.
+ * @throws EpochChanged, RedisUnavailable, RedisOutOfMemory, RedisOutcomeUnknown: repeating it is harmless, it commits nothing.
+ */
+export async function voidEntry(
+  redis: RedisStore,
+  ref: EntryRef,
+  options: {
+    readonly partition: number;
+    readonly epoch: Epoch;
+    readonly notAfter: number;
+    readonly token: string;
+    readonly blockMs: number;
+  },
+): Promise<VoidTicket | undefined> {
+  const keys = partitionKeys(options.partition);
+  const id = entryId(ref);
+  const reply = await redis.run(
+    'void',
+    [keys.state, keys.blocks, keys.entryPrefix + id],
+    [options.epoch, options.notAfter, id, options.token, options.blockMs * 1_000],
+  );
+  if (statusOf(reply) === 'late') {
+    redis.learnTime(number(reply, 1));
+    return undefined;
+  }
+  redis.learnTime(number(reply, 3));
+  return {
+    token: options.token,
+    version: number(reply, 1),
+    blockEnds: number(reply, 2),
+    takenAt: number(reply, 3),
+  };
+}
+
+/**
+ * Sets the committed value if the block is still this write's own; else only drops an older copy: scripts/settle.lua.
+ * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown: the entry then stays a miss until its block ends.
+ */
+export async function settleEntry(
+  redis: RedisStore,
+  ref: EntryRef,
+  ticket: Pick<VoidTicket, 'token' | 'version'>,
+  options: {
+    readonly partition: number;
+    readonly epoch: Epoch;
+    readonly kind: EntryKind;
+    readonly value: string | null;
+    readonly ttlMs: number;
+    /** Whether the commit changed the row. */
+    readonly committed: boolean;
+  },
+): Promise<'set' | 'dropped'> {
+  const keys = partitionKeys(options.partition);
+  const id = entryId(ref);
+  const reply = await redis.run(
+    'settle',
+    [keys.state, keys.blocks, keys.entryPrefix + id],
+    [
+      options.epoch,
+      id,
+      ticket.token,
+      ticket.version,
+      mutationTag(options.kind, options.value === null),
+      options.value ?? '',
+      options.ttlMs,
+      options.committed ? '1' : '0',
+    ],
+  );
+  return statusOf(reply) === 'set' ? 'set' : 'dropped';
+}

@@ -1,0 +1,124 @@
+import type { BatchId, BatchLimits } from '../../domain/batch.ts';
+import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
+import type { Epoch } from '../../domain/epoch.ts';
+import { mutationTag } from '../../domain/mutation.ts';
+import type { Version } from '../../domain/version.ts';
+import type { RedisStore, ScriptReply } from './client.ts';
+import { partitionKeys } from './keys.ts';
+import { number, statusOf, text } from './reply.ts';
+
+/** `If-Match: "<version>"`, or `If-None-Match: *`. */
+export type Condition = { readonly ifVersion: Version } | { readonly ifAbsent: true };
+
+/** What every staged write says about where and how. */
+export interface StageOptions {
+  readonly partition: number;
+  readonly epoch: Epoch;
+  /** Redis time in µs past which the script must not run any more. */
+  readonly notAfter: number;
+  readonly ttlMs: number;
+  readonly limits: BatchLimits;
+  /** Closed batches that may wait for a slot. */
+  readonly maxQueued: number;
+  readonly condition?: Condition | undefined;
+}
+
+export type StageOutcome =
+  | {
+      readonly outcome: 'staged';
+      readonly version: Version;
+      readonly batchId: BatchId;
+      readonly value?: number;
+    }
+  /** Redis' time was past `notAfter`. Nothing happened. */
+  | { readonly outcome: 'late' }
+  /** Too many batches wait. Nothing happened. */
+  | { readonly outcome: 'full' }
+  /** The script needs the entry in the cache: fill it and try again. */
+  | { readonly outcome: 'miss' }
+  /** The condition does not hold; 0 where the entry does not exist. */
+  | { readonly outcome: 'condition'; readonly version: Version }
+  | { readonly outcome: 'overflow' };
+
+function conditionArgument(condition: Condition | undefined): string {
+  if (condition === undefined) return '';
+  return 'ifAbsent' in condition ? '-' : `=${condition.ifVersion}`;
+}
+
+function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
+  const status = statusOf(reply);
+  switch (status) {
+    case 'ok': {
+      redis.learnTime(number(reply, 3));
+      const staged = { outcome: 'staged', version: number(reply, 1), batchId: text(reply, 2) } as const;
+      return reply.length > 4 ? { ...staged, value: Number(text(reply, 4)) } : staged;
+    }
+    case 'late':
+      redis.learnTime(number(reply, 1));
+      return { outcome: 'late' };
+    case 'condition':
+      return { outcome: 'condition', version: number(reply, 1) };
+    case 'full':
+    case 'miss':
+    case 'overflow':
+      return { outcome: status };
+    default:
+      throw new TypeError(`Redis script: unknown answer ${status}`);
+  }
+}
+
+function stageKeys(options: StageOptions, id: string): string[] {
+  const keys = partitionKeys(options.partition);
+  return [keys.state, keys.open, keys.closed, keys.queue, keys.index, keys.entryPrefix + id];
+}
+
+/**
+ * Stages a put (`value` is the text to keep) or a delete (`null`): scripts/write.lua.
+ * @throws EpochChanged, RedisUnavailable, RedisOutOfMemory: nothing happened; RedisOutcomeUnknown: it may have.
+ */
+export async function stageWrite(
+  redis: RedisStore,
+  write: EntryRef & { readonly kind: EntryKind; readonly value: string | null },
+  options: StageOptions,
+): Promise<StageOutcome> {
+  const id = entryId(write);
+  const reply = await redis.run('write', stageKeys(options, id), [
+    options.epoch,
+    options.notAfter,
+    partitionKeys(options.partition).name,
+    id,
+    mutationTag(write.kind, write.value === null),
+    write.value ?? '',
+    options.ttlMs,
+    options.limits.entries,
+    options.limits.bytes,
+    options.maxQueued,
+    conditionArgument(options.condition),
+  ]);
+  return outcomeOf(redis, reply);
+}
+
+/**
+ * Increments a counter that is in the cache and stages the result: scripts/increment.lua.
+ * @throws as {@link stageWrite}.
+ */
+export async function stageIncrement(
+  redis: RedisStore,
+  increment: EntryRef & { readonly by: number },
+  options: StageOptions,
+): Promise<StageOutcome> {
+  const id = entryId(increment);
+  const reply = await redis.run('increment', stageKeys(options, id), [
+    options.epoch,
+    options.notAfter,
+    partitionKeys(options.partition).name,
+    id,
+    increment.by,
+    options.ttlMs,
+    options.limits.entries,
+    options.limits.bytes,
+    options.maxQueued,
+    conditionArgument(options.condition),
+  ]);
+  return outcomeOf(redis, reply);
+}
