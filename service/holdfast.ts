@@ -1,0 +1,89 @@
+import type { Collections } from '../config/collections.ts';
+import type { Acknowledgement } from '../domain/acknowledgement.ts';
+import type { BatchId } from '../domain/batch.ts';
+import type { Collection } from '../domain/collection.ts';
+import type { EntryRef } from '../domain/entry.ts';
+import type { Epoch } from '../domain/epoch.ts';
+import type { Dependency } from '../domain/errors.ts';
+import type { EntryState } from '../domain/mutation.ts';
+import type { Version } from '../domain/version.ts';
+
+/** `If-Match: "<version>"`, or `If-None-Match: *`. */
+export type WriteCondition = { readonly ifVersion: Version } | { readonly ifAbsent: true };
+
+export interface RequestOptions {
+  /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */
+  readonly deadlineAt: number;
+}
+
+export interface WriteOptions extends RequestOptions {
+  /** The level to wait for; the collection's own where it is not given. Write-through is always `persisted`. */
+  readonly durability?: Acknowledgement | undefined;
+  readonly condition?: WriteCondition | undefined;
+}
+
+/** What a write reached. `value` only for increments; `created` only where the database said so. */
+export interface Receipt extends EntryRef {
+  readonly version: Version;
+  readonly state: Acknowledgement;
+  readonly value?: number;
+  readonly created?: boolean;
+}
+
+export interface ReadResult {
+  /** `value` is null where the entry does not exist: deleted, or (version 0) never written. */
+  readonly state: EntryState;
+  /** Where the value came from. */
+  readonly source: 'cache' | 'pending' | 'row';
+  /** Whether this read put the value into the cache. */
+  readonly stored: boolean;
+}
+
+/** Why a read gives what it gives. Values are JSON text. */
+export interface Explanation extends EntryRef {
+  readonly partition: number;
+  readonly epoch: Epoch;
+  readonly cached: EntryState | null;
+  readonly pending:
+    | (EntryState & {
+        readonly batchId: BatchId;
+        /** `redis`: staged, not yet confirmed. `temporal`: in the workflow named here. */
+        readonly where: 'redis' | 'temporal';
+        readonly workflowId: string | null;
+        readonly runId: string | null;
+      })
+    | null;
+  readonly row: EntryState | null;
+  /** The highest version wins; `none` where the entry was never written. */
+  readonly winner: 'cached' | 'pending' | 'row' | 'none';
+}
+
+export interface DependencyHealth {
+  readonly dependency: Dependency | 'workers';
+  readonly ok: boolean;
+  /** Empty where all is well: what is wrong, without secrets. */
+  readonly problem: string;
+  /** What still works without it, in a sentence. Empty where all is well. */
+  readonly impact: string;
+}
+
+/** The use cases behind the HTTP API. Every method throws HoldfastError for what a caller can act on. */
+export interface Holdfast {
+  readonly collections: Collections;
+  /** @throws dependency-unavailable, deadline-exceeded. */
+  read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
+  /**
+   * `value` is the JSON text to keep (a document) or an integer's digits (a counter).
+   * @throws precondition-failed, queue-full, dependency-unavailable, outcome-unknown, deadline-exceeded, invalid-request.
+   */
+  put(collection: Collection, key: string, value: string, options: WriteOptions): Promise<Receipt>;
+  /** Deleting what is absent is fine. @throws as `put`. */
+  delete(collection: Collection, key: string, options: WriteOptions): Promise<Receipt>;
+  /** @throws as `put`, and counter-overflow. */
+  increment(collection: Collection, key: string, by: number, options: WriteOptions): Promise<Receipt>;
+  /** @throws dependency-unavailable, deadline-exceeded. */
+  explain(collection: Collection, key: string, options: RequestOptions): Promise<Explanation>;
+  health(): Promise<readonly DependencyHealth[]>;
+  /** Flushes what is staged as far as the deadline allows, and closes all connections. */
+  close(deadlineAt: number): Promise<void>;
+}
