@@ -13,6 +13,8 @@ export interface BatchInput {
   readonly epoch: Epoch;
   /** RFC 3339. */
   readonly sealedAt: string;
+  /** `37 writes · carts, page-views`: the batch in words for the Web UI. Names collections, never a key or a value. */
+  readonly summary: string;
   readonly mutations: readonly Mutation[];
 }
 
@@ -41,6 +43,8 @@ export interface BatchResult {
 /** The answer of the `pending` query: the mutations that are not yet persisted. */
 export interface PendingAnswer {
   readonly batchId: BatchId;
+  /** The run that answered: a slot's workflow id is used again by later batches. */
+  readonly runId: string;
   readonly mutations: readonly Mutation[];
 }
 
@@ -56,4 +60,30 @@ export interface StatusAnswer {
   readonly sealedAt: string;
   /** The last failure of the whole batch that the workflow was told of. */
   readonly lastFailure?: string;
+}
+
+/** What every update may carry. */
+interface UpdateRequest {
+  /**
+   * Milliseconds since 1970. The update is refused when it reaches the workflow later than this: without a worker the
+   * server holds updates back, and nothing should happen long after the caller was told that it failed.
+   */
+  readonly notAfter?: number;
+}
+
+/** The argument of the `retryNow` update; may be left out. */
+export interface RetryRequest extends UpdateRequest {}
+
+/** The argument of the `discard` update. */
+export interface DiscardRequest extends UpdateRequest {
+  /** Entry ids (`collection/key`), each of them pending. */
+  readonly ids: readonly string[];
+  /** Why, in 1–500 characters. Recorded in the workflow's history. */
+  readonly reason: string;
+}
+
+/** The answer of both updates: where the batch stands right after. */
+export interface UpdateAnswer {
+  readonly state: BatchState;
+  readonly pending: number;
 }

@@ -2,7 +2,7 @@ import type { BatchId } from '../../domain/batch.ts';
 import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import { decodeMutation, type EntryState, type Mutation, mutationTag } from '../../domain/mutation.ts';
-import type { RedisStore } from './client.ts';
+import type { RedisStore, ScriptReply } from './client.ts';
 import { partitionKeys } from './keys.ts';
 import { statusOf, text } from './reply.ts';
 
@@ -21,6 +21,19 @@ export type Lookup =
       readonly lease: string | undefined;
       readonly pending: Pending | undefined;
     };
+
+/** The four fields by which lookup.lua and inspect.lua say where the pending mutation is. */
+function readPendingReply(id: string, reply: ScriptReply, at: number): Pending | undefined {
+  const batchId = text(reply, at);
+  const slot = text(reply, at + 1);
+  const runId = text(reply, at + 2);
+  const mutation = text(reply, at + 3);
+  if (batchId === '') return undefined;
+  if (mutation !== '') return { where: 'redis', batchId, mutation: decodeMutation(id, mutation) };
+  return slot === ''
+    ? { where: 'nowhere', batchId }
+    : { where: 'temporal', batchId, slot: Number(slot), runId };
+}
 
 export interface LookupOptions {
   readonly partition: number;
@@ -53,21 +66,12 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
     [options.epoch, id, options.token, options.leaseMs, options.writeThrough ? '1' : '0'],
   );
   if (statusOf(reply) === 'hit') return { outcome: 'hit', state: readCopy(text(reply, 1)) };
-  const [lease, batchId, slot, runId, mutation] = [1, 2, 3, 4, 5].map((at) => text(reply, at)) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const pending = (): Pending | undefined => {
-    if (batchId === '') return undefined;
-    if (mutation !== '') return { where: 'redis', batchId, mutation: decodeMutation(id, mutation) };
-    return slot === ''
-      ? { where: 'nowhere', batchId }
-      : { where: 'temporal', batchId, slot: Number(slot), runId };
+  const lease = text(reply, 1);
+  return {
+    outcome: 'miss',
+    lease: lease === '' ? undefined : lease,
+    pending: readPendingReply(id, reply, 2),
   };
-  return { outcome: 'miss', lease: lease === '' ? undefined : lease, pending: pending() };
 }
 
 export interface FillOptions {
@@ -104,4 +108,25 @@ export async function fill(
     ],
   );
   return statusOf(reply) === 'ok';
+}
+
+/**
+ * What Redis knows of an entry, changing nothing: scripts/inspect.lua.
+ * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown.
+ */
+export async function inspect(
+  redis: RedisStore,
+  ref: EntryRef,
+  options: { readonly partition: number; readonly epoch: Epoch },
+): Promise<{ readonly cached: EntryState | undefined; readonly pending: Pending | undefined }> {
+  const keys = partitionKeys(options.partition);
+  const id = entryId(ref);
+  const reply = await redis.run(
+    'inspect',
+    [keys.state, keys.open, keys.closed, keys.sent, keys.index, keys.entryPrefix + id],
+    [options.epoch, id],
+  );
+  statusOf(reply);
+  const copy = text(reply, 1);
+  return { cached: copy === '' ? undefined : readCopy(copy), pending: readPendingReply(id, reply, 2) };
 }

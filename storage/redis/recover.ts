@@ -5,11 +5,18 @@ import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
 import { list, number, statusOf, text } from './reply.ts';
 
-/** The partition's epoch, or `undefined` where it must be recovered first: scripts/hello.lua. */
-export async function currentEpoch(redis: RedisStore, partition: number): Promise<Epoch | undefined> {
+/**
+ * The partition's epoch (`undefined` where it must be recovered first) and Redis' time in µs: scripts/hello.lua.
+ * @throws RedisUnavailable, RedisOutcomeUnknown.
+ */
+export async function currentEpoch(
+  redis: RedisStore,
+  partition: number,
+): Promise<{ readonly epoch: Epoch | undefined; readonly now: number }> {
   const reply = await redis.run('hello', [partitionKeys(partition).state], []);
-  redis.learnTime(number(reply, 1));
-  return text(reply, 0) || undefined;
+  const now = number(reply, 1);
+  redis.learnTime(now);
+  return { epoch: text(reply, 0) || undefined, now };
 }
 
 export type RecoveryLock =
@@ -93,4 +100,9 @@ export async function installEpoch(
     ],
   );
   return statusOf(reply) === 'ok';
+}
+
+/** Gives a failed recovery's lock back: scripts/unlock.lua. */
+export async function unlockRecovery(redis: RedisStore, partition: number, token: string): Promise<void> {
+  await redis.run('unlock', [partitionKeys(partition).lock], [token]);
 }

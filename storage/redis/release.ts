@@ -64,9 +64,7 @@ export async function releaseBatch(redis: RedisStore, release: Release): Promise
 }
 
 /** A message on the channel, read back. `undefined` for text of another form. */
-export function parseBatchEvent(
-  message: string,
-):
+export function parseBatchEvent(message: string):
   | {
       readonly event: 'queued' | 'persisted' | 'refused';
       readonly batchId: BatchId;

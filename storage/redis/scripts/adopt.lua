@@ -13,9 +13,10 @@ local oldest, id, slot
 for i = 1, #sent, 2 do
   local s, at = string.match(sent[i + 1], '^(%d+) sealed (%d+)$')
   at = tonumber(at)
+  -- An offer "in the future" was noted under a clock that has since been set back: as old as can be.
+  if at and at > now then at = 0 end
   if at and (not oldest or at < oldest) then oldest, id, slot = at, sent[i], s end
 end
--- An offer "in the future" was noted under a clock that has since been set back.
-if not oldest or (now - oldest < tonumber(ARGV[2]) and oldest <= now) then return { 'none' } end
+if not oldest or now - oldest < tonumber(ARGV[2]) then return { 'none' } end
 redis.call('HSET', KEYS[3], id, slot .. ' sealed ' .. digits(now))
 return { 'sealed', id, slot, now, cmsgpack.unpack(redis.call('HGET', KEYS[2], id)) }

@@ -26,13 +26,12 @@ for i = 0, n - 1 do
   offer(ARGV[a], version, ARGV[a + 2])
   clock = math.max(clock, version)
 end
--- A counter that survived is worth keeping only above its row and everything pending: else its increments were counted.
+-- A counter that survived is worth keeping only above its row (0 where it has none) and everything pending: else its
+-- increments were counted.
 local floor = {}
 local at = 10 + 3 * n
 for i = 0, tonumber(ARGV[at]) - 1 do floor[ARGV[at + 1 + i * 2]] = tonumber(ARGV[at + 2 + i * 2]) end
-for id, version in pairs(best) do
-  if floor[id] and floor[id] < version then floor[id] = version end
-end
+for id, version in pairs(best) do floor[id] = math.max(floor[id] or 0, version) end
 
 local survivors = {}
 local order = redis.call('LRANGE', KEYS[4], 0, -1)
@@ -55,9 +54,10 @@ for _, content in ipairs(survivors) do
   local kept, id = {}, epoch .. '.' .. partition .. '.' .. digits(number)
   for i = 1, #content, 2 do
     local entry, mutation = content[i], content[i + 1]
-    local version = tonumber(string.match(mutation, '^%d+'))
+    local version, tag = string.match(mutation, '^(%d+) (%a)')
+    version = tonumber(version)
     clock = math.max(clock, version)
-    if not floor[entry] or version > floor[entry] then
+    if string.lower(tag) ~= 'c' or version > (floor[entry] or 0) then
       kept[#kept + 1], kept[#kept + 2] = entry, mutation
       offer(entry, version, id)
     end

@@ -2,14 +2,15 @@
 -- A read: the cached copy, or what is needed to repair the miss. Runs when Redis is full too: hits must be served.
 --
 -- KEYS  1 state  2 open  3 closed  4 sent  5 index  6 blocks  7 entry
--- ARGV  1 epoch  2 entry id  3 token for a lease  4 life of the lease, ms  5 '1' for write-through entries
+-- ARGV  1 epoch  2 entry id  3 token for a lease (one that is held already is answered again)  4 life of the lease, ms  5 '1' for write-through entries
 -- Answers {'hit', copy} | {'epoch', current} |
 --       {'miss', lease, batch id, slot, run id, mutation}: lease is the token where it was granted, else ''; batch id is ''
 --       where nothing is pending; the mutation is given where Redis still has it, slot and run id where Temporal has it
 local wrong = check_epoch(KEYS[1], ARGV[1])
 if wrong then return wrong end
 local text = redis.call('GET', KEYS[7])
-if text and string.sub(text, 1, #ARGV[1] + 3) == 'V ' .. ARGV[1] .. ' ' then return { 'hit', text } end
+local head = text and string.sub(text, 1, #ARGV[1] + 3)
+if head == 'V ' .. ARGV[1] .. ' ' then return { 'hit', text } end
 
 local id = ARGV[2]
 local lease = ''
@@ -19,9 +20,12 @@ local blocked = block and tonumber(string.match(block, ' (%d+)$')) > now
 if block and not blocked then redis.call('HDEL', KEYS[6], id) end
 -- A commit may be in doubt whose block was lost with Redis' memory: wait one block length after a new epoch.
 if ARGV[5] == '1' and tonumber(redis.call('HGET', KEYS[1], 'fills_from')) > now then blocked = true end
--- A held lease keeps others from filling; a copy of an older epoch may be replaced by a lease.
-if not blocked and (not text or string.sub(text, 1, 1) ~= 'L') then
-  local granted = redis.pcall('SET', KEYS[7], 'L ' .. ARGV[3], 'PX', ARGV[4])
+-- A held lease keeps others from filling; a copy or a lease of an older epoch may be replaced.
+local own = 'L ' .. ARGV[1] .. ' ' .. ARGV[3]
+if text == own then
+  lease = ARGV[3]
+elseif not blocked and head ~= 'L ' .. ARGV[1] .. ' ' then
+  local granted = redis.pcall('SET', KEYS[7], own, 'PX', ARGV[4])
   if granted and not granted.err then lease = ARGV[3] end
 end
 

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- The slot of a sealed batch turned out to hold another batch: takes a free one. The old slot is not freed: the batch
--- found there is recorded by its own confirm, and a slot nobody records is found by the sweep.
+-- The slot of a sealed batch turned out to hold another batch: takes a free one. The old one goes to the end of the free
+-- list, unless a batch names it: a workflow that is open there and that nobody here knows ends some time.
 --
 -- KEYS  1 state  2 closed  3 sent  4 free
 -- ARGV  1 epoch  2 batch id  3 the slot that was taken

@@ -12,20 +12,18 @@ end
 -- Answers the batch id, or nil where too many batches wait already; then nothing was changed.
 local function stage(keys, s, limits, id, version, tag, value, now)
   local number, count, bytes = tonumber(s.number), tonumber(s.count), tonumber(s.bytes)
-  local size = #id + #value + OVERHEAD
-  local held = redis.call('HGET', keys.open, id)
-  local held_size = 0
-  if held then
-    local _, _, at = string.find(held, '^%d+ %a ')
-    held_size = #id + (#held - at) + OVERHEAD
-  end
+  local mutation = digits(version) .. ' ' .. tag .. ' ' .. value
+  local size = #id + #mutation + OVERHEAD
+  local held_length = redis.call('HSTRLEN', keys.open, id)
+  local held = held_length > 0
+  local held_size = held and #id + held_length + OVERHEAD or 0
   if count > 0 and ((not held and count >= limits.entries) or bytes - held_size + size > limits.bytes) then
     if redis.call('LLEN', keys.queue) >= limits.queue then return nil end
     close_open(keys.state, keys.open, keys.closed, keys.queue, s.epoch .. '.' .. s.partition .. '.' .. digits(number), number)
     number, count, bytes, held, held_size = number + 1, 0, 0, false, 0
   end
   local batch = s.epoch .. '.' .. s.partition .. '.' .. digits(number)
-  redis.call('HSET', keys.open, id, digits(version) .. ' ' .. tag .. ' ' .. value)
+  redis.call('HSET', keys.open, id, mutation)
   if held then
     redis.call('HSET', keys.state, 'clock', digits(version), 'bytes', digits(bytes - held_size + size))
   elseif count > 0 then

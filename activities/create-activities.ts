@@ -1,0 +1,88 @@
+import {
+  ApplicationFailure,
+  activityInfo,
+  CancelledFailure,
+  cancellationSignal,
+  heartbeat,
+} from '@temporalio/activity';
+import type { Batch } from '../domain/batch.ts';
+import type { PersistOutcome } from '../storage/postgres/types.ts';
+import type { EntryVersion } from '../workflows/messages.ts';
+import { persistFailure, releaseFailure } from './failures.ts';
+
+export interface PersistRequest {
+  readonly batch: Batch;
+  /** The batch waits for a person after a permanent failure: throw everything as retryable. */
+  readonly parked: boolean;
+}
+
+/** {@link PersistOutcome} without PostgreSQL's messages, which may quote values and would stay in the history. */
+export interface PersistResult {
+  readonly outcome: 'persisted' | 'refused';
+  readonly setAside: readonly EntryVersion[];
+}
+
+/** What a release needs to know of a settled batch. */
+export interface ReleaseInput {
+  readonly batchId: string;
+  readonly partition: number;
+  readonly entries: readonly EntryVersion[];
+  /** Dead-lettered and discarded entries: their cached values are dropped. */
+  readonly setAside: readonly EntryVersion[];
+  readonly outcome: 'persisted' | 'refused';
+}
+
+export interface ActivityDeps {
+  /** Writes the batch to PostgreSQL, once. Ends early when `signal` aborts. */
+  readonly persist: (batch: Batch, signal: AbortSignal) => Promise<PersistOutcome>;
+  /** Throws while Redis is out of reach or the partition has no valid epoch. */
+  readonly release: (input: ReleaseInput) => Promise<void>;
+}
+
+/** Short attempts never heartbeat: each one is a call to the server. */
+const HEARTBEAT_INTERVAL_MS = 2_000;
+
+/**
+ * Runs `work`, heartbeating while it lasts, so that the server notices a dead worker and this worker a cancellation.
+ * A local activity is not known to the server and has no heartbeats.
+ */
+async function withHeartbeats<T>(work: () => Promise<T>): Promise<T> {
+  const timer = activityInfo().isLocal ? undefined : setInterval(heartbeat, HEARTBEAT_INTERVAL_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The activities of a batch workflow. */
+export function createActivities({ persist, release }: ActivityDeps) {
+  return {
+    /** Throws `ApplicationFailure` only: of type `permanent` (not retryable), a SQLSTATE, or `unreachable`. */
+    async persistBatch({ batch, parked }: PersistRequest): Promise<PersistResult> {
+      const signal = cancellationSignal();
+      try {
+        const result = await withHeartbeats(() => persist(batch, signal));
+        const setAside = result.outcome === 'persisted' ? result.setAside : [];
+        return {
+          outcome: result.outcome,
+          setAside: setAside.map(({ collection, key, version }) => ({ collection, key, version })),
+        };
+      } catch (error) {
+        if (signal.aborted) throw new CancelledFailure('the attempt was cancelled');
+        throw error instanceof ApplicationFailure ? error : persistFailure(error, parked);
+      }
+    },
+
+    /** Throws retryable failures only. */
+    async releaseBatch(input: ReleaseInput): Promise<void> {
+      try {
+        await withHeartbeats(() => release(input));
+      } catch (error) {
+        throw error instanceof ApplicationFailure ? error : releaseFailure(error);
+      }
+    },
+  };
+}
+
+export type Activities = ReturnType<typeof createActivities>;

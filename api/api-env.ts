@@ -1,0 +1,27 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import type { Logger } from 'pino';
+import type { Environment } from '../config/environment.ts';
+import type { Holdfast } from '../service/holdfast.ts';
+
+/** What a request carries beside Hono's own: Node's request and response, and the id once somebody asked for it. */
+export interface ApiBindings extends HttpBindings {
+  requestId?: string;
+}
+
+export interface ApiEnv {
+  Bindings: ApiBindings;
+}
+
+export type ApiContext = Context<ApiEnv>;
+
+/** `deadlineAt`: when the answer must be there, on the process's monotonic clock (`performance.now()`), in ms. */
+export type ApiHandler = (c: ApiContext, deadlineAt: number) => Promise<Response>;
+
+export interface ApiDeps {
+  readonly holdfast: Holdfast;
+  readonly limits: Pick<Environment, 'MAX_VALUE_BYTES' | 'MAX_REQUESTS_IN_FLIGHT' | 'REQUEST_DEADLINE_MS'>;
+  readonly log: Logger;
+  /** Aborted once the process is on its way down: `/readyz` then answers 503. */
+  readonly stopping: AbortSignal;
+}

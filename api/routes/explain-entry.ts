@@ -1,0 +1,50 @@
+import type { EntryState } from '../../domain/mutation.ts';
+import type { Explanation } from '../../service/holdfast.ts';
+import type { ApiDeps, ApiHandler } from '../api-env.ts';
+import { collectionNamed } from '../collection.ts';
+import { jsonResponse } from '../json-response.ts';
+import { entryOf } from '../path.ts';
+
+/** `GET …/{key}/explanation`: why a read gives what it gives. */
+export function explainEntry({ holdfast }: ApiDeps): ApiHandler {
+  return async (c, deadlineAt) => {
+    const entry = entryOf(c);
+    const collection = collectionNamed(holdfast.collections, entry.collection);
+    return jsonResponse(c, explanationJson(await holdfast.explain(collection, entry.key, { deadlineAt })));
+  };
+}
+
+function explanationJson(e: Explanation): string {
+  return object({
+    collection: JSON.stringify(e.collection),
+    key: JSON.stringify(e.key),
+    partition: JSON.stringify(e.partition),
+    epoch: JSON.stringify(e.epoch),
+    cached: e.cached === null ? 'null' : object(stateMembers(e.cached)),
+    pending: e.pending === null ? 'null' : pendingJson(e.pending),
+    row: e.row === null ? 'null' : object(stateMembers(e.row)),
+    winner: JSON.stringify(e.winner),
+  });
+}
+
+function pendingJson(pending: NonNullable<Explanation['pending']>): string {
+  return object({
+    ...stateMembers(pending),
+    batchId: JSON.stringify(pending.batchId),
+    where: JSON.stringify(pending.where),
+    workflowId: JSON.stringify(pending.workflowId),
+    runId: JSON.stringify(pending.runId),
+  });
+}
+
+/** `deleted` tells a deleted entry from one whose value is the JSON `null`. */
+function stateMembers({ version, value }: EntryState): Record<string, string> {
+  return { version: String(version), deleted: String(value === null), value: value ?? 'null' };
+}
+
+/** An object of members that are JSON text already: a value is shown as it is kept, its numbers unrounded. */
+function object(members: Record<string, string>): string {
+  return `{${Object.entries(members)
+    .map(([name, json]) => `"${name}":${json}`)
+    .join(',')}}`;
+}

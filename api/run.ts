@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Environment } from '../config/environment.ts';
+import { SettingsError } from '../config/problem.ts';
+import type { Holdfast } from '../service/holdfast.ts';
+import { createApiServer, stopServer } from './server.ts';
+
+/** Together below the 10 s that supervisors commonly wait between the first signal and the last, in ms. */
+const FINISH_REQUESTS_MS = 5_500;
+const CLOSE_SERVICE_MS = 3_500;
+
+export interface RunningApi {
+  /** `http://127.0.0.1:8080` */
+  readonly url: string;
+  /**
+   * Turns `/readyz` to 503, takes no new connections, finishes the requests under way, flushes what is staged and closes
+   * all connections. Takes at most about 9 s.
+   */
+  stop(): Promise<void>;
+}
+
+export interface RunApiDeps {
+  readonly environment: Environment;
+  /** Closed by `stop`, and where the server cannot listen. */
+  readonly holdfast: Holdfast;
+  readonly log: Logger;
+}
+
+/**
+ * Listens on HOST and PORT.
+ * @throws SettingsError where that address cannot be had.
+ */
+export async function runApi({ environment, holdfast, log }: RunApiDeps): Promise<RunningApi> {
+  const { HOST, PORT } = environment;
+  const stopping = new AbortController();
+  const server = createApiServer({ holdfast, limits: environment, log, stopping: stopping.signal });
+  try {
+    server.listen(PORT, HOST);
+    await once(server, 'listening');
+  } catch (error) {
+    await holdfast.close(performance.now() + CLOSE_SERVICE_MS);
+    throw new SettingsError([cannotListen(HOST, PORT, error as NodeJS.ErrnoException)]);
+  }
+  const { port } = server.address() as AddressInfo;
+  const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
+  log.info({ url }, `listening on ${url}`);
+  if (!isLoopback(HOST)) {
+    log.warn(
+      'HOST is not a loopback address and there is no access control: keep this port behind a firewall',
+    );
+  }
+  return {
+    url,
+    async stop() {
+      stopping.abort();
+      await stopServer(server, FINISH_REQUESTS_MS);
+      await holdfast.close(performance.now() + CLOSE_SERVICE_MS);
+    },
+  };
+}
+
+function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `PORT: ${port} on ${host} is in use by another program; stop that one or set another PORT`;
+    case 'EACCES':
+      return `PORT: this user may not listen on ${port}; ports from 1024 up need no privilege`;
+    default:
+      return `HOST: cannot listen on ${host}:${port}: ${error.message}`;
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

@@ -1,0 +1,65 @@
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { ApiDeps } from './api-env.ts';
+import { createApp } from './app.ts';
+import { answerBrokenRequest } from './middleware/errors.ts';
+import { problemMessage } from './problem.ts';
+
+/** Longer than the 60 s after which common load balancers drop an idle connection: the side that sends should be first. */
+const KEEP_ALIVE_MS = 65_000;
+const HEADERS_MS = 10_000;
+/** A key of 512 bytes has at most 1.5 KB in a path. */
+const MAX_HEADER_BYTES = 16 * 1024;
+const SWEEP_MS = 50;
+
+/** The HTTP server of the API, not yet listening. */
+export function createApiServer(deps: ApiDeps): Server {
+  const listener = getRequestListener(createApp(deps).fetch, {
+    // For HTTP/1.0, which needs no Host.
+    hostname: 'localhost',
+    errorHandler: answerBrokenRequest(deps.log),
+  });
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_MS,
+      // Bodies have the request's own deadline, and a better answer: this is for those that no route reads.
+      requestTimeout: HEADERS_MS + deps.limits.REQUEST_DEADLINE_MS,
+      connectionsCheckingInterval: 2_000,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    (request, response) => void listener(request, response),
+  );
+  return server.on('clientError', answerClientError);
+}
+
+/**
+ * Takes no new connections, lets the requests under way finish, and cuts off what is left after `patienceMs`.
+ * `server.close()` alone would wait for connections that are kept alive.
+ */
+export async function stopServer(server: Server, patienceMs: number): Promise<void> {
+  server.prependListener('request', (_, response) => {
+    response.shouldKeepAlive = false;
+  });
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const cut = setTimeout(() => server.closeAllConnections(), patienceMs);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(sweep);
+  clearTimeout(cut);
+}
+
+/** What was not HTTP, or too much of it, gets a problem too, unless an answer is already on its way on this socket. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  const answering =
+    (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true;
+  if (!socket.writable || answering || error.code === 'ECONNRESET') {
+    socket.destroy();
+  } else if (error.code === 'HPE_HEADER_OVERFLOW') {
+    socket.end(problemMessage(431, `The headers are larger than ${MAX_HEADER_BYTES} bytes.`));
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    socket.end(problemMessage(408, 'The request did not arrive in time.'));
+  } else {
+    socket.end(problemMessage(400, 'This is not HTTP as RFC 9112 has it.'));
+  }
+}

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import type { Progress } from '../problem.ts';
+import { onPath, run } from './programs.ts';
+
+/** How each package manager gets Redis, without asking anything. */
+const MANAGERS: readonly { readonly program: string; readonly commands: readonly (readonly string[])[] }[] = [
+  {
+    program: 'apt-get',
+    commands: [
+      ['update', '-q'],
+      ['install', '-q', '-y', '--no-install-recommends', 'redis-server'],
+    ],
+  },
+  { program: 'dnf', commands: [['install', '-y', 'redis']] },
+  { program: 'apk', commands: [['add', '--no-progress', 'redis']] },
+];
+
+/** What goes before a command so that it runs as root without a question; undefined when that cannot be had. */
+async function asRoot(): Promise<readonly string[] | undefined> {
+  if (process.getuid?.() === 0) return [];
+  const sudo = onPath('sudo')[0];
+  if (sudo === undefined) return undefined;
+  return run(sudo, ['-n', 'true']).then(
+    () => [sudo, '-n'],
+    () => undefined,
+  );
+}
+
+/**
+ * Installs Redis with the system's package manager where that needs no question.
+ * @returns what was tried, as half a sentence. Whether the program is there now is for the caller to look at.
+ */
+export async function installWithPackageManager(what: string, progress: Progress): Promise<string> {
+  const brew = onPath('brew')[0];
+  if (brew && process.getuid?.() !== 0) return install(what, brew, [['install', 'redis']], progress);
+  const manager = MANAGERS.find(({ program }) => onPath(program).length > 0);
+  if (!manager) return 'no package manager that we know (apt-get, dnf, apk, brew)';
+  const prefix = await asRoot();
+  if (!prefix) return `${manager.program} needs root, and "sudo -n" is not allowed here`;
+  const [command = manager.program, ...args] = [...prefix, manager.program];
+  return install(
+    what,
+    command,
+    manager.commands.map((rest) => [...args, ...rest]),
+    progress,
+  );
+}
+
+async function install(
+  what: string,
+  command: string,
+  commands: readonly (readonly string[])[],
+  progress: Progress,
+): Promise<string> {
+  for (const args of commands) {
+    const line = [command, ...args].join(' ');
+    progress(`${what}: ${line}`);
+    const failure = await show(command, args, (text) => progress(`${what}:   ${text}`));
+    if (failure) return `"${line}" failed (${failure})`;
+  }
+  return `"${[command, ...(commands.at(-1) ?? [])].join(' ')}" brought no usable version`;
+}
+
+/** Runs a command, shows its output, and resolves with what went wrong, if anything. */
+function show(command: string, args: readonly string[], line: Progress): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', HOMEBREW_NO_AUTO_UPDATE: '1' },
+    });
+    let last = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        for (const one of text.split(/[\r\n]+/).filter((part) => part.trim() !== '')) {
+          last = one;
+          line(one);
+        }
+      });
+    }
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code, signal) => resolve(code === 0 ? undefined : `${signal ?? code}: ${last}`));
+  });
+}

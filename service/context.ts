@@ -1,0 +1,15 @@
+import type { Kysely } from 'kysely';
+import type { Logger } from 'pino';
+import type { Environment } from '../config/environment.ts';
+import type { Database } from '../storage/postgres/database-types.ts';
+import type { RedisStore } from '../storage/redis/client.ts';
+import type { Temporal } from '../storage/temporal/client.ts';
+
+/** What every use case works with. */
+export interface Context {
+  readonly environment: Environment;
+  readonly redis: RedisStore;
+  readonly temporal: Temporal;
+  readonly db: Kysely<Database>;
+  readonly log: Logger;
+}

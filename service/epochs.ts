@@ -1,0 +1,111 @@
+import { type Epoch, epochNumber } from '../domain/epoch.ts';
+import { HoldfastError } from '../domain/errors.ts';
+import type { Version } from '../domain/version.ts';
+import { EpochChanged } from '../storage/redis/errors.ts';
+import { currentEpoch } from '../storage/redis/recover.ts';
+import type { Context } from './context.ts';
+import { beforeDeadline, pause, remainingMs } from './deadline.ts';
+import { recoverPartition } from './recovery.ts';
+import { unavailable } from './trouble.ts';
+
+/** How long to leave another process to its recovery before looking again. */
+const BUSY_PAUSE_MS = 50;
+
+interface PartitionState {
+  epoch: Epoch | undefined;
+  /** The number of the latest epoch seen: an earlier one in Redis means an old snapshot. */
+  highest: number;
+  seenVersion: Version;
+  finding: Promise<Epoch | undefined> | undefined;
+}
+
+/** The epoch of every partition as this process knows it, found or recovered where it is not valid. */
+export interface Epochs {
+  /**
+   * Runs `work` in the current epoch. Where a script finds another epoch, it certainly changed nothing, so `work` runs
+   * again in the new one, after a recovery if it must be; requests wait for that within their deadline.
+   * @throws HoldfastError dependency-unavailable or deadline-exceeded; and whatever `work` throws.
+   */
+  use<T>(partition: number, deadlineAt: number, work: (epoch: Epoch) => Promise<T>): Promise<T>;
+  /** Notes what a script answered: the clock of a later epoch must be above it. */
+  noteVersion(partition: number, version: Version): void;
+}
+
+export function createEpochs(ctx: Context): Epochs {
+  const partitions: PartitionState[] = [];
+  const stateOf = (partition: number): PartitionState => {
+    const known = partitions[partition];
+    if (known !== undefined) return known;
+    const fresh: PartitionState = { epoch: undefined, highest: 0, seenVersion: 0, finding: undefined };
+    partitions[partition] = fresh;
+    return fresh;
+  };
+
+  function accept(state: PartitionState, epoch: Epoch | undefined): Epoch | undefined {
+    if (epoch === undefined || epochNumber(epoch) < state.highest) {
+      state.epoch = undefined;
+      return undefined;
+    }
+    state.highest = epochNumber(epoch);
+    state.epoch = epoch;
+    return epoch;
+  }
+
+  async function find(partition: number, state: PartitionState): Promise<Epoch | undefined> {
+    const { epoch } = await currentEpoch(ctx.redis, partition);
+    return (
+      accept(state, epoch) ??
+      accept(
+        state,
+        await recoverPartition(ctx, partition, {
+          minEpochNumber: state.highest,
+          seenVersion: state.seenVersion,
+        }),
+      )
+    );
+  }
+
+  async function ensure(partition: number, deadlineAt: number): Promise<Epoch> {
+    const state = stateOf(partition);
+    for (;;) {
+      if (state.epoch !== undefined) return state.epoch;
+      state.finding ??= find(partition, state).finally(() => {
+        state.finding = undefined;
+      });
+      try {
+        const epoch = await beforeDeadline(state.finding, deadlineAt);
+        if (epoch !== undefined) return epoch;
+      } catch (error) {
+        if (error instanceof HoldfastError && error.code === 'deadline-exceeded') {
+          throw new HoldfastError(
+            'dependency-unavailable',
+            'Redis lost its memory and is being recovered. Nothing accepted is lost; this request did nothing.',
+            { dependency: 'redis', retryAfterSeconds: 1 },
+          );
+        }
+        throw unavailable(error);
+      }
+      await pause(BUSY_PAUSE_MS, deadlineAt);
+    }
+  }
+
+  return {
+    async use(partition, deadlineAt, work) {
+      const state = stateOf(partition);
+      for (;;) {
+        const epoch = state.epoch ?? (await ensure(partition, deadlineAt));
+        try {
+          return await work(epoch);
+        } catch (error) {
+          if (!(error instanceof EpochChanged)) throw error;
+          if (state.epoch === epoch) accept(state, error.current === '' ? undefined : error.current);
+          if (remainingMs(deadlineAt) <= 0) await pause(0, deadlineAt);
+        }
+      }
+    },
+    noteVersion(partition, version) {
+      const state = stateOf(partition);
+      if (version > state.seenVersion) state.seenVersion = version;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { slotWorkflowId } from '../config/temporal-names.ts';
+import type { Collection } from '../domain/collection.ts';
+import { entryId } from '../domain/entry.ts';
+import type { EntryState } from '../domain/mutation.ts';
+import { partitionOf } from '../domain/partition.ts';
+import { readEntry } from '../storage/postgres/read-entry.ts';
+import { inspect, type Pending } from '../storage/redis/lookup.ts';
+import type { Context } from './context.ts';
+import type { Epochs } from './epochs.ts';
+import type { Explanation, RequestOptions } from './holdfast.ts';
+import type { PendingBatches } from './pending-batches.ts';
+import { unavailable } from './trouble.ts';
+
+function newestOf(
+  cached: EntryState | undefined,
+  pending: EntryState | null,
+  row: EntryState | undefined,
+): Explanation['winner'] {
+  const best = Math.max(cached?.version ?? 0, pending?.version ?? 0, row?.version ?? 0);
+  if (best === 0) return 'none';
+  if (cached?.version === best) return 'cached';
+  return pending?.version === best ? 'pending' : 'row';
+}
+
+/** Why a read gives what it gives. Changes nothing: takes no lease, fills no cache. */
+export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatches) {
+  async function pendingPart(
+    id: string,
+    partition: number,
+    pending: Pending | undefined,
+  ): Promise<Explanation['pending']> {
+    if (pending === undefined || pending.where === 'nowhere') return null;
+    if (pending.where === 'redis') {
+      const { version, value } = pending.mutation;
+      return { version, value, batchId: pending.batchId, where: 'redis', workflowId: null, runId: null };
+    }
+    const mutation = (await batches.content({ ...pending, partition })).get(id);
+    if (mutation === undefined) return null;
+    return {
+      version: mutation.version,
+      value: mutation.value,
+      batchId: pending.batchId,
+      where: 'temporal',
+      workflowId: slotWorkflowId(partition, pending.slot),
+      runId: pending.runId,
+    };
+  }
+
+  return async (collection: Collection, key: string, options: RequestOptions): Promise<Explanation> => {
+    const ref = { collection: collection.name, key };
+    const id = entryId(ref);
+    const partition = partitionOf(id, ctx.environment.PARTITIONS);
+    try {
+      const { epoch, seen } = await epochs.use(partition, options.deadlineAt, async (current) => ({
+        epoch: current,
+        seen: await inspect(ctx.redis, ref, { partition, epoch: current }),
+      }));
+      const pending = await pendingPart(id, partition, seen.pending);
+      const row = await readEntry(ctx.db, collection.kind, ref);
+      return {
+        ...ref,
+        partition,
+        epoch,
+        cached: seen.cached ?? null,
+        pending,
+        row: row === undefined ? null : { version: row.version, value: row.value },
+        winner: newestOf(seen.cached, pending, row),
+      };
+    } catch (error) {
+      throw unavailable(error);
+    }
+  };
+}

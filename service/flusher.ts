@@ -1,0 +1,188 @@
+import type { BatchId } from '../domain/batch.ts';
+import { parseBatchId } from '../domain/batch.ts';
+import { adoptBatch, sealBatch } from '../storage/redis/seal.ts';
+import type { Context } from './context.ts';
+import type { Epochs } from './epochs.ts';
+import type { Offers } from './offer-batch.ts';
+import type { Waiters } from './waiters.ts';
+
+/** How often each process looks for batches that nobody flushes: another's process may have died. */
+const ROUND_MS = 1_000;
+/** No slot is free: how soon to look again. A release that is heard of wakes the flusher at once. */
+const FULL_PAUSE_MS = 250;
+
+interface PartitionFlusher {
+  running: boolean;
+  /** Somebody asked while it ran. */
+  again: boolean;
+  timer: NodeJS.Timeout | undefined;
+  /** When the timer fires, and whether the open batch gathers on purpose until then. */
+  timerAt: number;
+  gathering: boolean;
+  /** The batch that took this process's last write: a later one means that it was closed. */
+  openBatch: BatchId | undefined;
+}
+
+export interface Flusher {
+  /** A write was staged. `waits`: somebody waits for it to be queued. */
+  staged(partition: number, batchId: BatchId, waits: boolean): void;
+  /** A slot may have become free. */
+  wake(partition: number): void;
+  /** Offers everything that can be, until the deadline; answers whether nothing was left. */
+  flush(deadlineAt: number): Promise<boolean>;
+  stop(): void;
+}
+
+/**
+ * Seals batches and offers them to Temporal, one start in flight for each partition and process: batches grow while one
+ * is under way (group commit). Waiting writes are flushed at once, others after the flush interval.
+ */
+export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, waiters: Waiters): Flusher {
+  const { PARTITIONS, SLOTS, FLUSH_INTERVAL_MS, GATHER_MAX_MS, ADOPT_AFTER_MS } = ctx.environment;
+  const partitions = Array.from(
+    { length: PARTITIONS },
+    (): PartitionFlusher => ({
+      running: false,
+      again: false,
+      timer: undefined,
+      timerAt: 0,
+      gathering: false,
+      openBatch: undefined,
+    }),
+  );
+  let stopped = false;
+  let lastTrouble = 0;
+
+  function note(error: unknown, partition: number): void {
+    // The same trouble comes back every round: one line in a while is enough.
+    if (performance.now() - lastTrouble < 5_000) return;
+    lastTrouble = performance.now();
+    ctx.log.warn({ err: error, partition }, 'staged writes cannot be flushed right now; they stay in Redis');
+  }
+
+  function schedule(partition: number, state: PartitionFlusher, ms: number, gathering: boolean): void {
+    const at = performance.now() + ms;
+    if (state.timer !== undefined) {
+      if (state.timerAt <= at) return;
+      clearTimeout(state.timer);
+    }
+    state.timerAt = at;
+    state.gathering = gathering;
+    state.timer = setTimeout(() => {
+      state.timer = undefined;
+      state.gathering = false;
+      run(partition);
+    }, ms);
+    state.timer.unref();
+  }
+
+  function run(partition: number): void {
+    const state = partitions[partition];
+    if (state === undefined || stopped) return;
+    if (state.running) {
+      state.again = true;
+      return;
+    }
+    state.running = true;
+    state.again = false;
+    drain(partition, state)
+      .catch((error: unknown) => {
+        note(error, partition);
+        schedule(partition, state, ROUND_MS, false);
+      })
+      .finally(() => {
+        state.running = false;
+        if (state.again) run(partition);
+      });
+  }
+
+  async function drain(partition: number, state: PartitionFlusher): Promise<void> {
+    for (;;) {
+      const waiting = waiters.waitingForQueue(partition) > 0;
+      const sealed = await epochs.use(partition, performance.now() + ROUND_MS, (epoch) =>
+        sealBatch(ctx.redis, {
+          partition,
+          epoch,
+          slots: SLOTS,
+          gatherMinMs: waiting ? 0 : FLUSH_INTERVAL_MS,
+          gatherMaxMs: GATHER_MAX_MS,
+        }),
+      );
+      if (sealed.outcome === 'none') return;
+      if (sealed.outcome === 'wait') return schedule(partition, state, sealed.ms, waiting);
+      if (sealed.outcome === 'full') return schedule(partition, state, FULL_PAUSE_MS, waiting);
+      await offers.offer(sealed.sealed);
+    }
+  }
+
+  async function adopt(partition: number): Promise<void> {
+    for (;;) {
+      const sealed = await epochs.use(partition, performance.now() + ROUND_MS, (epoch) =>
+        adoptBatch(ctx.redis, { partition, epoch, olderThanMs: ADOPT_AFTER_MS }),
+      );
+      if (sealed === undefined) return;
+      ctx.log.info(
+        { batchId: sealed.batch.id },
+        'offering a batch again that was sealed and never confirmed',
+      );
+      await offers.offer(sealed);
+    }
+  }
+
+  const adopting = new Set<number>();
+  const rounds = setInterval(() => {
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      run(partition);
+      if (adopting.has(partition)) continue;
+      adopting.add(partition);
+      adopt(partition)
+        .catch((error: unknown) => note(error, partition))
+        .finally(() => adopting.delete(partition));
+    }
+  }, ROUND_MS);
+  rounds.unref();
+
+  return {
+    staged(partition, batchId, waits) {
+      const state = partitions[partition];
+      if (state === undefined) return;
+      const closedOne =
+        state.openBatch !== undefined &&
+        state.openBatch !== batchId &&
+        (parseBatchId(batchId)?.number ?? 0) > 0;
+      state.openBatch = batchId;
+      if (state.running) {
+        if (waits || closedOne) state.again = true;
+      } else if (closedOne || (waits && !state.gathering)) {
+        run(partition);
+      } else {
+        schedule(partition, state, FLUSH_INTERVAL_MS, false);
+      }
+    },
+    wake(partition) {
+      run(partition);
+    },
+    async flush(deadlineAt) {
+      let left = false;
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        for (;;) {
+          if (performance.now() >= deadlineAt) return false;
+          const sealed = await epochs.use(partition, deadlineAt, (epoch) =>
+            sealBatch(ctx.redis, { partition, epoch, slots: SLOTS, gatherMinMs: 0, gatherMaxMs: 0 }),
+          );
+          if (sealed.outcome !== 'sealed') {
+            left ||= sealed.outcome === 'full';
+            break;
+          }
+          await offers.offer(sealed.sealed);
+        }
+      }
+      return !left;
+    },
+    stop() {
+      stopped = true;
+      clearInterval(rounds);
+      for (const state of partitions) clearTimeout(state.timer);
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { entryId } from '../domain/entry.ts';
+import { persistBatch } from '../storage/postgres/persist-batch.ts';
+import { confirmBatch } from '../storage/redis/confirm.ts';
+import { EpochChanged } from '../storage/redis/errors.ts';
+import { releaseBatch } from '../storage/redis/release.ts';
+import { reslotBatch, type SealedBatch } from '../storage/redis/seal.ts';
+import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
+import { startBatch } from '../storage/temporal/start-batch.ts';
+import type { Context } from './context.ts';
+import type { Waiters } from './waiters.ts';
+
+const RETRY_MS = 100;
+/** How long an attempt to start may take once Temporal is known to be away. */
+const PROBE_MS = 500;
+const CONFIRM_TRIES = 20;
+
+export interface Offers {
+  /**
+   * Carries a sealed batch to Temporal, or past it: starts its workflow and confirms, or, while Temporal is out of reach for
+   * longer than the limit, persists it directly. Never throws: what could not be done is adopted later, by any process.
+   */
+  offer(sealed: SealedBatch): Promise<void>;
+}
+
+export function createOffers(ctx: Context, waiters: Waiters): Offers {
+  const { DIRECT_PERSIST_AFTER_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
+  let temporalAwaySince: number | undefined;
+
+  /** Whether Temporal has been away for longer than batches should wait for it. */
+  function givenUp(): boolean {
+    return (
+      temporalAwaySince !== undefined && performance.now() - temporalAwaySince >= DIRECT_PERSIST_AFTER_MS
+    );
+  }
+
+  async function start(sealed: SealedBatch): Promise<'done' | 'persist-directly'> {
+    let slot = sealed.slot;
+    const sealedAt = new Date(sealed.offeredAt / 1_000).toISOString();
+    for (;;) {
+      try {
+        const started = await startBatch(ctx.temporal, {
+          batch: sealed.batch,
+          slot,
+          sealedAt,
+          deadlineMs: givenUp() ? PROBE_MS : TEMPORAL_TIMEOUT_MS,
+        });
+        if (temporalAwaySince !== undefined) ctx.log.info('Temporal is back');
+        temporalAwaySince = undefined;
+        if (started.outcome === 'started') {
+          await confirm(sealed, slot, started.runId);
+          return 'done';
+        }
+        const other = await reslotBatch(ctx.redis, sealed.batch, slot);
+        if (other === 'gone' || other === 'full') return 'done';
+        slot = other.slot;
+      } catch (error) {
+        if (!isTemporalUnreachable(error)) throw error;
+        if (temporalAwaySince === undefined) {
+          temporalAwaySince = performance.now();
+          ctx.log.warn(
+            { err: error },
+            'Temporal cannot be reached: batches wait, then are persisted directly',
+          );
+        }
+        if (givenUp()) return 'persist-directly';
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  async function confirm(sealed: SealedBatch, slot: number, runId: string): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await confirmBatch(ctx.redis, sealed.batch, slot, runId);
+        waiters.tell(sealed.batch.id, { event: 'queued' });
+        return;
+      } catch (error) {
+        // Of another epoch: whether that one knows the batch, the waiters ask themselves.
+        if (error instanceof EpochChanged || tries >= CONFIRM_TRIES) throw error;
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  /** By the very code the activity uses. A double delivery is harmless: the highest version wins. */
+  async function persistDirectly(sealed: SealedBatch): Promise<void> {
+    const { batch } = sealed;
+    const outcome = await persistBatch(ctx.db, batch);
+    const setAside = outcome.outcome === 'persisted' ? outcome.setAside : [];
+    const release = {
+      batchId: batch.id,
+      partition: batch.partition,
+      entries: batch.mutations,
+      setAside,
+      outcome: outcome.outcome,
+    };
+    if (outcome.outcome === 'refused') waiters.tell(batch.id, { event: 'unknown' });
+    let epoch: string | undefined = batch.epoch;
+    for (let wait = RETRY_MS; ; wait = Math.min(wait * 2, 5_000)) {
+      try {
+        await releaseBatch(ctx.redis, { ...release, epoch });
+        // Acknowledged only where the release succeeded in the batch's own epoch.
+        if (epoch !== undefined && outcome.outcome === 'persisted') {
+          waiters.tell(batch.id, { event: 'persisted', setAside: new Set(setAside.map(entryId)) });
+        }
+        return;
+      } catch (error) {
+        if (error instanceof EpochChanged && epoch !== undefined) {
+          waiters.tell(batch.id, { event: 'unknown' });
+          epoch = undefined;
+        }
+        await sleep(wait);
+      }
+    }
+  }
+
+  return {
+    async offer(sealed) {
+      try {
+        if ((await start(sealed)) === 'persist-directly') await persistDirectly(sealed);
+      } catch (error) {
+        ctx.log.warn(
+          { err: error, batchId: sealed.batch.id },
+          'a batch could not be queued; it stays in Redis and is offered again',
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,208 @@
+import type { Collection } from '../domain/collection.ts';
+import { type EntryRef, entryId } from '../domain/entry.ts';
+import { newest } from '../domain/merge.ts';
+import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
+import { partitionOf } from '../domain/partition.ts';
+import { isUnreachable } from '../storage/postgres/errors.ts';
+import { readEntry } from '../storage/postgres/read-entry.ts';
+import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
+import { fill, type Lookup, lookup, type Pending } from '../storage/redis/lookup.ts';
+import type { Context } from './context.ts';
+import { beforeDeadline } from './deadline.ts';
+import type { Epochs } from './epochs.ts';
+import type { ReadResult, RequestOptions } from './holdfast.ts';
+import type { PendingBatches } from './pending-batches.ts';
+import { readSlots } from './slots.ts';
+import { uniqueToken } from './tokens.ts';
+import { unavailable } from './trouble.ts';
+
+/** A lease outlives any repair that is worth waiting for. */
+const LEASE_MS = 10_000;
+
+/** Repairs of one entry under way: the one that runs, and the one that begins when it ends. */
+interface Flight {
+  readonly current: Promise<ReadResult>;
+  next: Promise<ReadResult> | undefined;
+  /** A lease that was granted to a reader who then joined: the next repair uses it. */
+  spareToken: string | undefined;
+}
+
+export interface Reader {
+  /** @throws HoldfastError dependency-unavailable, deadline-exceeded. */
+  read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
+}
+
+export function createReader(ctx: Context, epochs: Epochs, batches: PendingBatches): Reader {
+  const { PARTITIONS, ABSENT_TTL_MS, REQUEST_DEADLINE_MS } = ctx.environment;
+  const flights = new Map<string, Flight>();
+
+  async function look(
+    ref: EntryRef,
+    collection: Collection,
+    partition: number,
+    token: string,
+    deadlineAt: number,
+  ): Promise<{ readonly found: Lookup; readonly epoch: string } | 'redis-down'> {
+    try {
+      return await epochs.use(partition, deadlineAt, async (epoch) => ({
+        epoch,
+        found: await lookup(ctx.redis, ref, {
+          partition,
+          epoch,
+          token,
+          leaseMs: LEASE_MS,
+          writeThrough: collection.mode === 'write-through',
+        }),
+      }));
+    } catch (error) {
+      if (error instanceof RedisUnavailable || error instanceof RedisOutcomeUnknown) return 'redis-down';
+      throw error;
+    }
+  }
+
+  /** The pending mutation, if there is one. Asked before the row: a batch may commit in between, and must then be found there. */
+  async function pendingState(
+    id: string,
+    partition: number,
+    pending: Pending | undefined,
+  ): Promise<EntryState | undefined> {
+    if (pending?.where === 'redis') return pending.mutation;
+    if (pending?.where === 'temporal') return (await batches.content({ ...pending, partition })).get(id);
+    return undefined;
+  }
+
+  async function rowState(collection: Collection, ref: EntryRef): Promise<EntryState> {
+    return (await readEntry(ctx.db, collection.kind, ref)) ?? NEVER_WRITTEN;
+  }
+
+  async function repair(
+    ref: EntryRef,
+    collection: Collection,
+    partition: number,
+    epoch: string,
+    miss: Extract<Lookup, { outcome: 'miss' }>,
+  ): Promise<ReadResult> {
+    const id = entryId(ref);
+    const pending = await pendingState(id, partition, miss.pending);
+    let row: EntryState;
+    try {
+      row = await rowState(collection, ref);
+    } catch (error) {
+      // The index names the newest mutation, so it can be answered alone; it is not put into the cache.
+      if (pending !== undefined && isUnreachable(error))
+        return { state: pending, source: 'pending', stored: false };
+      throw error;
+    }
+    const state = newest(row, pending);
+    const stored =
+      miss.lease !== undefined && (await tryFill(ref, collection, partition, epoch, miss.lease, state));
+    return { state, source: state === pending ? 'pending' : 'row', stored };
+  }
+
+  /** A cache that cannot be filled is no reason to fail a read. */
+  async function tryFill(
+    ref: EntryRef,
+    collection: Collection,
+    partition: number,
+    epoch: string,
+    lease: string,
+    state: EntryState,
+  ): Promise<boolean> {
+    try {
+      return await fill(ctx.redis, ref, state, {
+        partition,
+        epoch,
+        lease,
+        kind: collection.kind,
+        ttlMs: state.version === 0 ? ABSENT_TTL_MS : collection.cacheTtlSeconds * 1_000,
+      });
+    } catch (error) {
+      if (!(error instanceof EpochChanged)) ctx.log.debug({ err: error }, 'a read could not fill the cache');
+      return false;
+    }
+  }
+
+  /** Redis is out of reach: every slot may hold something, then the row. */
+  async function readWithoutRedis(
+    ref: EntryRef,
+    collection: Collection,
+    partition: number,
+  ): Promise<ReadResult> {
+    const id = entryId(ref);
+    let pending: EntryState | undefined;
+    if (collection.mode === 'write-behind') {
+      for (const slot of await readSlots(ctx, partition)) {
+        const mutation = slot.mutations.find((m) => entryId(m) === id);
+        if (mutation !== undefined) pending = newest<EntryState>(mutation, pending);
+      }
+    }
+    const state = newest(await rowState(collection, ref), pending);
+    return { state, source: state === pending ? 'pending' : 'row', stored: false };
+  }
+
+  async function finish(
+    ref: EntryRef,
+    collection: Collection,
+    partition: number,
+    looked: Awaited<ReturnType<typeof look>>,
+  ): Promise<ReadResult> {
+    if (looked === 'redis-down') return await readWithoutRedis(ref, collection, partition);
+    if (looked.found.outcome === 'hit') return { state: looked.found.state, source: 'cache', stored: false };
+    return await repair(ref, collection, partition, looked.epoch, looked.found);
+  }
+
+  /**
+   * Only one repair of an entry runs at a time. A reader that comes while one runs must not share its result, which may be
+   * older than a write that was acknowledged since: it shares the next one, which begins with a look into the cache.
+   */
+  function join(
+    id: string,
+    flight: Flight,
+    again: (token: string) => Promise<ReadResult>,
+  ): Promise<ReadResult> {
+    flight.next ??= flight.current
+      .catch(() => {})
+      .then(() => take(id, again(flight.spareToken ?? uniqueToken())));
+    return flight.next;
+  }
+
+  function take(id: string, current: Promise<ReadResult>): Promise<ReadResult> {
+    const flight: Flight = { current, next: undefined, spareToken: undefined };
+    flights.set(id, flight);
+    const done = () => {
+      if (flights.get(id) === flight && flight.next === undefined) flights.delete(id);
+    };
+    current.then(done, done);
+    return current;
+  }
+
+  async function read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult> {
+    const ref = { collection: collection.name, key };
+    const id = entryId(ref);
+    const partition = partitionOf(id, PARTITIONS);
+    const token = uniqueToken();
+    try {
+      const looked = await look(ref, collection, partition, token, options.deadlineAt);
+      if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
+        return { state: looked.found.state, source: 'cache', stored: false };
+      }
+      const flight = flights.get(id);
+      if (flight === undefined) {
+        return await beforeDeadline(take(id, finish(ref, collection, partition, looked)), options.deadlineAt);
+      }
+      if (looked !== 'redis-down' && looked.found.outcome === 'miss' && looked.found.lease !== undefined) {
+        flight.spareToken = token;
+      }
+      const again = async (next: string) => {
+        // Others will join it, whose deadlines are later than this reader's.
+        const deadlineAt = performance.now() + REQUEST_DEADLINE_MS;
+        return finish(ref, collection, partition, await look(ref, collection, partition, next, deadlineAt));
+      };
+      return await beforeDeadline(join(id, flight, again), options.deadlineAt);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  return { read };
+}

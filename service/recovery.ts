@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseEntryId } from '../domain/entry.ts';
+import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
+import { mutationEntryId } from '../domain/mutation.ts';
+import type { Version } from '../domain/version.ts';
+import { readFence, replaceFence } from '../storage/postgres/fence.ts';
+import { readEntries } from '../storage/postgres/read-entry.ts';
+import { currentEpoch, installEpoch, lockForRecovery, unlockRecovery } from '../storage/redis/recover.ts';
+import { blockMs } from './block.ts';
+import type { Context } from './context.ts';
+import { readSlots } from './slots.ts';
+import { epochRandom, uniqueToken } from './tokens.ts';
+
+/** Longer than a recovery takes; one that takes longer is refused when it installs, and begins again. */
+const LOCK_MS = 30_000;
+/** A wait for Redis' clock beyond this is no tolerated difference but a wrong clock. */
+const LONGEST_CLOCK_WAIT_MS = 20_000;
+
+export interface RecoveryInput {
+  /** Epochs numbered below this count as lost memory: this process has seen a later one. */
+  readonly minEpochNumber: number;
+  /** The highest version this process has seen in the partition. */
+  readonly seenVersion: Version;
+}
+
+/**
+ * Brings a partition back after Redis lost its memory; one attempt. `undefined`: another process is at it, or was faster.
+ *
+ * The order is the protocol's: read the fence, take lock and run id, ask every slot, replace the fence (from then on no
+ * batch of an older epoch commits unless it was adopted), wait for the clock, install.
+ * @throws whatever Redis, Temporal or PostgreSQL throw while out of reach; then nothing is installed.
+ */
+export async function recoverPartition(
+  ctx: Context,
+  partition: number,
+  input: RecoveryInput,
+): Promise<Epoch | undefined> {
+  const fence = await readFence(ctx.db, partition);
+  const token = uniqueToken();
+  const lock = await lockForRecovery(ctx.redis, partition, {
+    token,
+    lockMs: LOCK_MS,
+    minEpochNumber: input.minEpochNumber,
+  });
+  if (lock.outcome === 'valid') return lock.epoch;
+  if (lock.outcome === 'busy') return undefined;
+
+  try {
+    const started = performance.now();
+    const slots = await readSlots(ctx, partition);
+    const epoch = nextEpoch(
+      epochRandom(),
+      fence.epoch,
+      lock.oldEpoch === '' ? FIRST_EPOCH : lock.oldEpoch,
+      `${Math.max(0, input.minEpochNumber)}-0`,
+    );
+    const replaced = await replaceFence(ctx.db, {
+      partition,
+      expected: fence.epoch,
+      epoch,
+      adopted: slots.map((slot) => slot.batchId),
+    });
+    if (replaced === undefined) {
+      await unlockRecovery(ctx.redis, partition, token);
+      return undefined;
+    }
+    const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
+    const pending = adopted.flatMap((slot) =>
+      slot.mutations.map((m) => ({ id: mutationEntryId(m), version: m.version, batchId: slot.batchId })),
+    );
+    const counterRows = await readEntries(ctx.db, 'counter', [...new Set(lock.counters)].map(parseEntryId));
+
+    const known = pending.reduce(
+      (v, m) => Math.max(v, m.version),
+      Math.max(input.seenVersion, replaced.clock),
+    );
+    await waitForClock(ctx, partition, known);
+    const installed = await installEpoch(ctx.redis, partition, {
+      token,
+      runId: lock.runId,
+      epoch,
+      clock: known,
+      slots: ctx.environment.SLOTS,
+      blockMs: blockMs(ctx.environment),
+      adopted,
+      pending,
+      counterRows: counterRows.map((row) => ({ id: mutationEntryId(row), version: row.version })),
+    });
+    if (!installed) return undefined;
+    ctx.log.info(
+      {
+        partition,
+        epoch,
+        before: lock.oldEpoch,
+        adopted: adopted.length,
+        pending: pending.length,
+        ms: Math.round(performance.now() - started),
+      },
+      'Redis had lost the memory of a partition: recovered it',
+    );
+    return epoch;
+  } catch (error) {
+    await unlockRecovery(ctx.redis, partition, token).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Waits until Redis' time has passed every version known and this process's own clock by the tolerated difference: a write
+ * issued under the old epoch may be known to nobody, and the new epoch must not issue its version again.
+ */
+async function waitForClock(ctx: Context, partition: number, known: Version): Promise<void> {
+  const floor = Math.max(known, (Date.now() + ctx.environment.CLOCK_TOLERANCE_MS) * 1_000);
+  for (;;) {
+    const { now } = await currentEpoch(ctx.redis, partition);
+    if (now > floor) return;
+    const waitMs = Math.ceil((floor - now) / 1_000);
+    if (waitMs > LONGEST_CLOCK_WAIT_MS) {
+      throw new Error(
+        `the clock of Redis is ${Math.round(waitMs / 1_000)} s behind the versions already given out, or behind this process: set the clocks right`,
+      );
+    }
+    await sleep(waitMs);
+  }
+}

@@ -1,0 +1,170 @@
+import type { Acknowledgement } from '../domain/acknowledgement.ts';
+import { satisfies } from '../domain/acknowledgement.ts';
+import { type BatchId, parseBatchId } from '../domain/batch.ts';
+import type { Collection } from '../domain/collection.ts';
+import { entryId } from '../domain/entry.ts';
+import { HoldfastError } from '../domain/errors.ts';
+import { partitionOf } from '../domain/partition.ts';
+import { currentEpoch } from '../storage/redis/recover.ts';
+import { type StageOptions, type StageOutcome, stageIncrement, stageWrite } from '../storage/redis/write.ts';
+import type { Context } from './context.ts';
+import { pause, remainingMs } from './deadline.ts';
+import type { Epochs } from './epochs.ts';
+import type { Flusher } from './flusher.ts';
+import type { Receipt, WriteOptions } from './holdfast.ts';
+import type { Reader } from './read.ts';
+import { outcomeUnknown, queueFull, redisTooSlow, writeFailure } from './trouble.ts';
+import type { Waiters } from './waiters.ts';
+
+/** Kept back from a wait, so that a request that gives up can still ask Redis whether its epoch is current. */
+const LAST_QUESTION_MS = 250;
+/** A script that came too late is tried again: its answer corrected the estimate of Redis' time. */
+const LATE_TRIES = 3;
+
+type Staged = Extract<StageOutcome, { outcome: 'staged' }>;
+
+export interface WriteBehind {
+  /** @throws as `Holdfast.put`. */
+  write(collection: Collection, key: string, value: string | null, options: WriteOptions): Promise<Receipt>;
+  /** @throws as `Holdfast.increment`. */
+  increment(collection: Collection, key: string, by: number, options: WriteOptions): Promise<Receipt>;
+}
+
+export function createWriteBehind(
+  ctx: Context,
+  deps: {
+    readonly epochs: Epochs;
+    readonly reader: Reader;
+    readonly waiters: Waiters;
+    readonly flusher: Flusher;
+  },
+): WriteBehind {
+  const { environment, redis } = ctx;
+  const { epochs, reader, waiters, flusher } = deps;
+  const limits = { entries: environment.BATCH_MAX_ENTRIES, bytes: environment.BATCH_MAX_BYTES };
+
+  /** Runs a staging script until it staged or said no. Sent once for each answer: in doubt, the outcome is unknown. */
+  async function stage(
+    collection: Collection,
+    key: string,
+    partition: number,
+    options: WriteOptions,
+    script: (options: StageOptions) => Promise<StageOutcome>,
+  ): Promise<Staged> {
+    let late = 0;
+    for (let misses = 0; ; ) {
+      let result: StageOutcome;
+      try {
+        result = await epochs.use(partition, options.deadlineAt, (epoch) =>
+          script({
+            partition,
+            epoch,
+            notAfter: redis.estimatedTime() + environment.REDIS_TIMEOUT_MS * 1_000,
+            ttlMs: collection.cacheTtlSeconds * 1_000,
+            limits,
+            maxQueued: environment.STAGED_MAX_BATCHES,
+            condition: options.condition,
+          }),
+        );
+      } catch (error) {
+        throw writeFailure(error);
+      }
+      switch (result.outcome) {
+        case 'staged':
+          epochs.noteVersion(partition, result.version);
+          return result;
+        case 'miss':
+          // Repaired by a read; where another reader holds the lease, its fill is worth a short wait.
+          if (misses++ > 0) await pause(Math.min(5 * misses, 50), options.deadlineAt);
+          await reader.read(collection, key, options);
+          break;
+        case 'late':
+          if (++late >= LATE_TRIES) throw redisTooSlow();
+          break;
+        case 'full':
+          throw queueFull();
+        case 'condition':
+          throw new HoldfastError(
+            'precondition-failed',
+            'The entry is not in the state the request requires.',
+            {
+              currentVersion: result.version,
+            },
+          );
+        case 'overflow':
+          throw new HoldfastError(
+            'counter-overflow',
+            'The counter would leave ±9007199254740991. This increment did not happen.',
+          );
+      }
+    }
+  }
+
+  async function acknowledge(
+    collection: Collection,
+    key: string,
+    partition: number,
+    staged: Staged,
+    options: WriteOptions,
+  ): Promise<Receipt> {
+    const wanted = options.durability ?? collection.acknowledge;
+    const receipt = (state: Acknowledgement): Receipt => ({
+      collection: collection.name,
+      key,
+      version: staged.version,
+      state,
+      ...(staged.value === undefined ? {} : { value: staged.value }),
+    });
+    const waits = !satisfies('cached', wanted);
+    if (!waits) {
+      flusher.staged(partition, staged.batchId, false);
+      return receipt('cached');
+    }
+    const timeoutMs = Math.max(1, remainingMs(options.deadlineAt) - LAST_QUESTION_MS);
+    const waiting = waiters.wait(
+      staged.batchId,
+      entryId({ collection: collection.name, key }),
+      wanted,
+      timeoutMs,
+    );
+    flusher.staged(partition, staged.batchId, true);
+    const result = await waiting;
+    if (result === 'unknown') throw outcomeUnknown('Redis lost its memory while the write was on its way.');
+    if (result === 'set-aside') {
+      throw new HoldfastError(
+        'invalid-request',
+        'PostgreSQL refused the value; it was put into the dead letters and the entry keeps its former value.',
+      );
+    }
+    if (result !== 'timeout') return receipt(result);
+    if (await stillCurrent(partition, staged.batchId)) return receipt('cached');
+    throw outcomeUnknown('Redis could not say whether it still has the write.');
+  }
+
+  /** A write that gives up waiting is `cached` only if its epoch is still the current one in Redis. */
+  async function stillCurrent(partition: number, batchId: BatchId): Promise<boolean> {
+    try {
+      return (await currentEpoch(redis, partition)).epoch === parseBatchId(batchId)?.epoch;
+    } catch {
+      return false;
+    }
+  }
+
+  return {
+    async write(collection, key, value, options) {
+      const ref = { collection: collection.name, key };
+      const partition = partitionOf(entryId(ref), environment.PARTITIONS);
+      const write = { ...ref, kind: collection.kind, value };
+      const staged = await stage(collection, key, partition, options, (o) => stageWrite(redis, write, o));
+      return await acknowledge(collection, key, partition, staged, options);
+    },
+    async increment(collection, key, by, options) {
+      const ref = { collection: collection.name, key };
+      const partition = partitionOf(entryId(ref), environment.PARTITIONS);
+      const staged = await stage(collection, key, partition, options, (o) =>
+        stageIncrement(redis, { ...ref, by }, o),
+      );
+      return await acknowledge(collection, key, partition, staged, options);
+    },
+  };
+}

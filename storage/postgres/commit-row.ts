@@ -1,0 +1,133 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { EntryKind, EntryRef } from '../../domain/entry.ts';
+import { MAX_VERSION, type Version } from '../../domain/version.ts';
+import type { Database } from './database-types.ts';
+import { sqlState } from './errors.ts';
+
+/** What must hold of the entry for the write to happen. Deleted counts as absent, with version 0. */
+export type Condition = { readonly ifVersion: Version } | { readonly ifAbsent: true };
+
+export interface RowCommit {
+  readonly kind: EntryKind;
+  readonly ref: EntryRef;
+  readonly version: Version;
+  readonly partition: number;
+  readonly notAfterMicros: number;
+  readonly condition?: Condition;
+  /** The new value; `b` is the row as it was, under lock, all NULL where there was none. SQL NULL deletes. */
+  readonly value: RawBuilder<unknown>;
+  /** Whether the new value can be stored. */
+  readonly fits: RawBuilder<unknown>;
+  /** Names the prepared statement: one name, one text. */
+  readonly statement: 'commit-document' | 'commit-counter' | 'commit-increment';
+}
+
+type Verdict = 'committed' | 'superseded' | 'precondition-failed' | 'too-late' | 'overflow';
+
+export interface CommitAnswer {
+  readonly verdict: Verdict;
+  /** Of the row before, a tombstone included; 0 where there was none. */
+  readonly version: Version;
+  /** Of the entry before; 0 where there was none or it was deleted. */
+  readonly liveVersion: Version;
+  /** Of a counter, after the write. */
+  readonly value?: number | null;
+}
+
+/**
+ * How far ahead the stored clock is set, in microseconds. The invariant is that it lies at or above every committed
+ * version; a second ahead, the partition's row is written about once a second and not with every write.
+ */
+const CLOCK_AHEAD_MICROS = 1_000_000;
+
+const TOO_LATE = 'HF001';
+
+/**
+ * One conditional write of one row, as one statement that commits by itself. The row is locked before anything is decided
+ * (`before`), so verdict, value and answer all speak of the row that is replaced, whoever else writes it. A row that
+ * appears between the snapshot and the insert could not be locked: then nothing is written, and the statement is repeated.
+ * @throws errors as `pg` gave them; a plain Error where the partition has no row
+ */
+export async function commitRow(db: Kysely<Database>, commit: RowCommit): Promise<CommitAnswer> {
+  for (;;) {
+    const answer = await attempt(db, commit);
+    if (answer === undefined) return { verdict: 'too-late', version: 0, liveVersion: 0 };
+    if (answer.verdict === 'unknown-partition') {
+      throw new Error(
+        `partition ${commit.partition} has no row in partition_clocks: its topology was never recorded`,
+      );
+    }
+    if (answer.verdict !== 'write') return { ...answer, verdict: answer.verdict };
+    if (answer.written > 0) return { ...answer, verdict: 'committed' };
+  }
+}
+
+interface Attempt extends Omit<CommitAnswer, 'verdict'> {
+  readonly verdict: Exclude<Verdict, 'committed'> | 'write' | 'unknown-partition';
+  readonly written: number;
+}
+
+/** `undefined`: the deadline passed while the statement waited for locks, and it was rolled back. */
+async function attempt(db: Kysely<Database>, commit: RowCommit): Promise<Attempt | undefined> {
+  try {
+    const { rows } = await statement(commit).execute(db);
+    return rows[0];
+  } catch (error) {
+    if (sqlState(error) === TOO_LATE) return undefined;
+    throw error;
+  }
+}
+
+function statement(commit: RowCommit): RawBuilder<Attempt> {
+  const { ref, condition } = commit;
+  const table = sql.raw(commit.kind === 'document' ? 'documents' : 'counters');
+  const version = sql`${commit.version}::bigint`;
+  const partition = sql`${commit.partition}::integer`;
+  const deadline = sql`${commit.notAfterMicros}::bigint`;
+  // A document's value need not travel back and forth.
+  const counterOnly = (part: RawBuilder<unknown>) => (commit.kind === 'counter' ? part : sql.raw(''));
+  const expected = sql`${condition === undefined ? null : 'ifVersion' in condition ? condition.ifVersion : 0}::bigint`;
+  return sql<Attempt>`${sql.raw(`/* ${commit.statement} */`)}
+    WITH before AS MATERIALIZED (
+      SELECT version, deleted${counterOnly(sql`, value`)} FROM ${table}
+      WHERE collection = ${ref.collection} AND key = ${ref.key} FOR UPDATE
+    ), state AS MATERIALIZED (
+      SELECT coalesce(b.version, 0) AS version,
+             CASE WHEN b.deleted IS FALSE THEN b.version ELSE 0 END AS live_version,
+             b.version IS NOT NULL AS present,
+             EXISTS (SELECT FROM partition_clocks WHERE partition = ${partition}) AS known,
+             extract(epoch FROM clock_timestamp()) * 1000000 > ${deadline} AS late,
+             ${commit.fits} AS fits,
+             ${commit.value} AS value
+      FROM (SELECT 1) AS one LEFT JOIN before AS b ON true
+    ), decision AS MATERIALIZED (
+      SELECT *, CASE
+        WHEN NOT known THEN 'unknown-partition'
+        WHEN late THEN 'too-late'
+        WHEN live_version <> ${expected} THEN 'precondition-failed'
+        WHEN version >= ${version} THEN 'superseded'
+        WHEN NOT fits THEN 'overflow'
+        ELSE 'write' END AS verdict
+      FROM state
+    ), written AS (
+      INSERT INTO ${table} AS t (collection, key, version, value, deleted)
+      SELECT ${ref.collection}::text, ${ref.key}::text, ${version}, value, value IS NULL
+      FROM decision WHERE verdict = 'write'
+      ON CONFLICT (collection, key) DO UPDATE SET
+        version = excluded.version, value = excluded.value, deleted = excluded.deleted,
+        updated_at = excluded.updated_at
+      WHERE (SELECT present FROM state) AND excluded.version > t.version
+        AND coalesce(CASE WHEN t.deleted THEN 0 ELSE t.version END = ${expected}, true)
+      RETURNING 1${counterOnly(sql`, t.value`)}
+    ), raised AS (
+      UPDATE partition_clocks AS c
+      SET clock = least(${version} + ${CLOCK_AHEAD_MICROS}::bigint, ${MAX_VERSION}::bigint)
+      FROM written WHERE c.partition = ${partition} AND c.clock < ${version}
+      RETURNING 1
+    )
+    SELECT d.verdict, d.version, d.live_version AS "liveVersion", done.written${counterOnly(sql`, (SELECT value FROM written) AS value`)},
+           CASE WHEN done.written > 0 THEN holdfast_refuse_after(${deadline}, done.raised) END
+    FROM decision AS d CROSS JOIN (
+      SELECT (SELECT count(*) FROM written) AS written, (SELECT count(*) FROM raised) AS raised
+    ) AS done`;
+}

@@ -1,0 +1,68 @@
+import type { Generated } from 'kysely';
+import type { EntryKind } from '../../domain/entry.ts';
+
+/** `value` is read as `value::text` and written as text cast to `jsonb`: no driver may parse and round it. */
+interface DocumentsTable {
+  collection: string;
+  key: string;
+  version: number;
+  value: string | null;
+  deleted: boolean;
+  updated_at: Generated<Date>;
+}
+
+interface CountersTable {
+  collection: string;
+  key: string;
+  version: number;
+  value: number | null;
+  deleted: boolean;
+  updated_at: Generated<Date>;
+}
+
+interface DeadLettersTable {
+  id: Generated<number>;
+  collection: string;
+  key: string;
+  partition: number;
+  batch_id: string;
+  version: number;
+  kind: EntryKind;
+  /** The text exactly as it was sent; `null` for a deletion. */
+  value: string | null;
+  sqlstate: string;
+  message: string;
+  created_at: Generated<Date>;
+}
+
+/** The fence of a partition (its current epoch, and the older batches that epoch adopted) and its clock. */
+interface PartitionClocksTable {
+  partition: number;
+  /** At or above every version that was committed in this partition. Never goes down. */
+  clock: Generated<number>;
+  epoch: Generated<string>;
+  adopted: Generated<string[]>;
+}
+
+interface RefusedBatchesTable {
+  batch_id: string;
+  partition: number;
+  refused_at: Generated<Date>;
+}
+
+interface TopologyTable {
+  /** Always true: the table holds one row. */
+  single: Generated<boolean>;
+  partitions: number;
+  slots: number;
+}
+
+/** The tables as Kysely sees them. 64-bit integers are JS numbers: all of ours lie within ±(2^53 − 1). */
+export interface Database {
+  documents: DocumentsTable;
+  counters: CountersTable;
+  dead_letters: DeadLettersTable;
+  partition_clocks: PartitionClocksTable;
+  refused_batches: RefusedBatchesTable;
+  topology: TopologyTable;
+}

@@ -1,0 +1,66 @@
+import { type Kysely, sql } from 'kysely';
+import type { BatchId } from '../../domain/batch.ts';
+import type { Epoch } from '../../domain/epoch.ts';
+import type { Version } from '../../domain/version.ts';
+import type { Database } from './database-types.ts';
+
+export interface Fence {
+  readonly epoch: Epoch;
+  /** At or above every version committed in the partition. */
+  readonly clock: Version;
+}
+
+export interface FenceReplacement {
+  readonly partition: number;
+  /** The epoch that {@link readFence} gave before the recovery took its lock. */
+  readonly expected: Epoch;
+  readonly epoch: Epoch;
+  /** Batches of older epochs that stay welcome. */
+  readonly adopted: readonly BatchId[];
+}
+
+/** @throws Error where the partition has no row: its topology was never recorded. */
+export async function readFence(db: Kysely<Database>, partition: number): Promise<Fence> {
+  const { rows } = await sql<Fence>`
+    SELECT epoch, clock FROM partition_clocks WHERE partition = ${partition}`.execute(db);
+  return rows[0] ?? missing(partition);
+}
+
+/**
+ * Sets the epoch of a partition if it still is `expected`; from then on batches of other epochs are refused, but for the
+ * adopted ones. `refused` lists those that were refused before and therefore are not adopted; `clock` was read after every
+ * batch that passed the old fence had committed. `undefined`: another recovery was faster. Safe to repeat.
+ */
+export async function replaceFence(
+  db: Kysely<Database>,
+  { partition, expected, epoch, adopted }: FenceReplacement,
+): Promise<{ clock: Version; refused: BatchId[] } | undefined> {
+  return await db
+    .transaction()
+    .setIsolationLevel('read committed')
+    .execute(async (trx) => {
+      // This lock is what orders a replacement against persisting, which takes it for its last step and for refusing.
+      const { rows } = await sql<Fence & { adopted: BatchId[] }>`
+        SELECT epoch, clock, adopted FROM partition_clocks WHERE partition = ${partition} FOR UPDATE`.execute(
+        trx,
+      );
+      const fence = rows[0] ?? missing(partition);
+      // Epochs never repeat: this one can only be ours, set by a call whose answer was lost.
+      if (fence.epoch === epoch) {
+        return { clock: fence.clock, refused: adopted.filter((id) => !fence.adopted.includes(id)) };
+      }
+      if (fence.epoch !== expected) return undefined;
+      const listed = await sql<{ batch_id: BatchId }>`
+        SELECT batch_id FROM refused_batches WHERE batch_id = ANY(${adopted}::text[])`.execute(trx);
+      const refused = new Set(listed.rows.map((row) => row.batch_id));
+      const kept = adopted.filter((id) => !refused.has(id));
+      await sql`
+        UPDATE partition_clocks SET epoch = ${epoch}, adopted = ${kept}::text[]
+        WHERE partition = ${partition}`.execute(trx);
+      return { clock: fence.clock, refused: [...refused] };
+    });
+}
+
+function missing(partition: number): never {
+  throw new Error(`partition ${partition} has no row in partition_clocks: its topology was never recorded`);
+}

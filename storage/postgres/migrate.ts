@@ -1,0 +1,42 @@
+import { type Kysely, type Migration, Migrator, sql } from 'kysely';
+import { SettingsError } from '../../config/problem.ts';
+import type { Database } from './database-types.ts';
+import * as entries from './migrations/0001-entries.ts';
+
+/** In the order in which they run. A migration that was released is never changed; add another one. */
+const MIGRATIONS: Record<string, Migration> = {
+  '0001-entries': entries,
+};
+
+const OLDEST_SERVER = 150_000;
+
+/**
+ * Brings the tables up to date, all in one transaction; several processes may try at the same time. Returns the names of
+ * the migrations that this call applied.
+ * @throws SettingsError where the server is older than PostgreSQL 15 or the database is not in UTF-8.
+ */
+export async function migrateToLatest(db: Kysely<Database>): Promise<string[]> {
+  await requireSupportedServer(db);
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+  return (results ?? []).filter((r) => r.status === 'Success').map((r) => r.migrationName);
+}
+
+async function requireSupportedServer(db: Kysely<Database>): Promise<void> {
+  const { rows } = await sql<{ number: number; name: string; encoding: string }>`
+    SELECT current_setting('server_version_num')::integer AS number,
+           current_setting('server_version') AS name,
+           current_setting('server_encoding') AS encoding`.execute(db);
+  const server = rows[0];
+  if (server === undefined || server.number < OLDEST_SERVER) {
+    throw new SettingsError([
+      `DATABASE_URL: this is PostgreSQL ${server?.name ?? 'of an unknown version'}; Holdfast needs 15 or newer`,
+    ]);
+  }
+  if (server.encoding !== 'UTF8') {
+    throw new SettingsError([
+      `DATABASE_URL: the database is encoded in ${server.encoding}; Holdfast needs one made with ENCODING 'UTF8' TEMPLATE template0`,
+    ]);
+  }
+}

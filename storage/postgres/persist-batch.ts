@@ -1,0 +1,156 @@
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Batch } from '../../domain/batch.ts';
+import { entryId } from '../../domain/entry.ts';
+import { mergeMutations } from '../../domain/merge.ts';
+import type { Mutation } from '../../domain/mutation.ts';
+import type { Database } from './database-types.ts';
+import { recordDeadLetters, upsertOrRefuse } from './set-aside.ts';
+import type { PersistOutcome, SetAside } from './types.ts';
+import { byPrimaryKey } from './upsert-mutations.ts';
+
+/** How often a batch may find itself adopted between being refused and recording that. Once is rare already. */
+const MAX_TRIES = 5;
+
+/**
+ * Carries a whole batch into PostgreSQL in one transaction. Safe to repeat, to reorder and to run in parallel with any
+ * other batch. What PostgreSQL refuses for what it holds is set aside in `dead_letters`; the rest commits. A batch of an
+ * epoch that ended without adopting it is refused, for good.
+ *
+ * @param options.signal ends the call at once with the signal's reason; the transaction then stops before its next
+ * statement, or still commits, which a repetition finds out
+ * @throws every error that is not about a single mutation, as `pg` gave it; after one of a lost connection the outcome
+ * is unknown. Serialization failures and deadlocks (40001, 40P01) are the caller's to retry.
+ */
+export async function persistBatch(
+  db: Kysely<Database>,
+  batch: Batch,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<PersistOutcome> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  return await endedBy(signal, persist(db, batch, signal));
+}
+
+async function persist(db: Kysely<Database>, batch: Batch, signal?: AbortSignal): Promise<PersistOutcome> {
+  const mutations = byPrimaryKey(mergeMutations(batch.mutations));
+  for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    try {
+      return await db
+        .transaction()
+        .setIsolationLevel('read committed')
+        .execute((trx) => persistIn(trx, batch, mutations, signal));
+    } catch (error) {
+      if (!(error instanceof AdoptedMeanwhile)) throw error;
+    }
+  }
+  throw new Error('the fence of the partition keeps changing');
+}
+
+async function persistIn(
+  trx: Transaction<Database>,
+  batch: Batch,
+  mutations: readonly Mutation[],
+  signal?: AbortSignal,
+): Promise<PersistOutcome> {
+  signal?.throwIfAborted();
+  const { refusedBefore, listed } = await knownOf(trx, batch, mutations);
+  if (refusedBefore) return { outcome: 'refused' };
+  await sql`SAVEPOINT writes`.execute(trx);
+
+  // Locks are taken in one order by everyone: documents, counters, dead letters, each by key, the partition's row last.
+  const skipped = new Set(listed.map((row) => `${row.version} ${entryId(row)}`));
+  const wanted = mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
+  const refused = [
+    ...(await upsertOrRefuse(trx, 'document', ofKind(wanted, 'document'), signal)),
+    ...(await upsertOrRefuse(trx, 'counter', ofKind(wanted, 'counter'), signal)),
+  ];
+  await recordDeadLetters(trx, batch, refused);
+
+  signal?.throwIfAborted();
+  if (!(await passFence(trx, batch))) {
+    await sql`ROLLBACK TO SAVEPOINT writes`.execute(trx);
+    await recordRefusal(trx, batch);
+    return { outcome: 'refused' };
+  }
+  const fresh = refused.map(({ mutation: { collection, key, version }, sqlstate, message }) => {
+    return { collection, key, version, sqlstate, message };
+  });
+  return { outcome: 'persisted', setAside: [...listed, ...fresh] };
+}
+
+function ofKind(mutations: readonly Mutation[], kind: Mutation['kind']): Mutation[] {
+  return mutations.filter((m) => m.kind === kind);
+}
+
+/** Whether the batch was refused before, and which of its mutations are listed in `dead_letters`. */
+async function knownOf(
+  trx: Transaction<Database>,
+  batch: Batch,
+  mutations: readonly Mutation[],
+): Promise<{ refusedBefore: boolean; listed: SetAside[] }> {
+  const refusal = await sql`/* read-refused-batch */ SELECT 1 FROM refused_batches
+    WHERE batch_id = ${batch.id}`.execute(trx);
+  if (refusal.rows.length > 0) return { refusedBefore: true, listed: [] };
+  const { rows } = await sql<SetAside>`/* read-dead-letters */
+    SELECT d.collection, d.key, d.version, d.sqlstate, d.message
+    FROM unnest(
+      ${mutations.map((m) => m.collection)}::text[], ${mutations.map((m) => m.key)}::text[],
+      ${mutations.map((m) => m.version)}::bigint[]
+    ) AS m (collection, key, version)
+    JOIN dead_letters AS d ON d.collection = m.collection AND d.key = m.key AND d.version = m.version`.execute(
+    trx,
+  );
+  return { refusedBefore: false, listed: rows };
+}
+
+/**
+ * The last statement of the transaction: raises the clock, and holds the partition's row until the commit. A recovery
+ * that replaces the fence therefore comes either before it (and the batch is refused unless adopted) or after the commit
+ * (and reads a clock that covers it).
+ */
+async function passFence(trx: Transaction<Database>, batch: Batch): Promise<boolean> {
+  const highest = batch.mutations.reduce((max, m) => Math.max(max, m.version), 0);
+  const { rows } = await sql`/* pass-fence */
+    UPDATE partition_clocks SET clock = greatest(clock, ${highest}::bigint)
+    WHERE partition = ${batch.partition}::integer
+      AND (epoch = ${batch.epoch}::text OR ${batch.id}::text = ANY(adopted))
+    RETURNING 1`.execute(trx);
+  return rows.length > 0;
+}
+
+/**
+ * Under the lock that a recovery needs for adopting: either it sees this refusal and does not adopt the batch, or the
+ * batch is adopted by now and must not be refused.
+ */
+async function recordRefusal(trx: Transaction<Database>, batch: Batch): Promise<void> {
+  const { rows } = await sql<{ welcome: boolean }>`
+    SELECT epoch = ${batch.epoch}::text OR ${batch.id}::text = ANY(adopted) AS welcome
+    FROM partition_clocks WHERE partition = ${batch.partition}::integer FOR UPDATE`.execute(trx);
+  const fence = rows[0];
+  if (fence === undefined) {
+    throw new Error(
+      `partition ${batch.partition} has no row in partition_clocks: its topology was never recorded`,
+    );
+  }
+  // Starting over, not going on: the rows would be locked after the partition's row, against the common order.
+  if (fence.welcome) throw new AdoptedMeanwhile();
+  await sql`INSERT INTO refused_batches (batch_id, partition) VALUES (${batch.id}, ${batch.partition})
+    ON CONFLICT DO NOTHING`.execute(trx);
+}
+
+class AdoptedMeanwhile extends Error {}
+
+/** `work`, or a rejection with the signal's reason as soon as it is aborted; what `work` does later is not waited for. */
+async function endedBy<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (signal === undefined) return await work;
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

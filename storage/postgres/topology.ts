@@ -1,0 +1,53 @@
+import { type Kysely, sql } from 'kysely';
+import { SettingsError } from '../../config/problem.ts';
+import type { Database } from './database-types.ts';
+
+export interface Topology {
+  readonly partitions: number;
+  readonly slots: number;
+}
+
+/**
+ * Compares the number of partitions and slots with what the data were written under, and records them on first use. With
+ * other numbers an entry's pending writes would be looked for in the wrong partition, or in too few slots.
+ * @throws SettingsError where they differ; it says how to change them.
+ */
+export async function recordTopology(db: Kysely<Database>, wanted: Topology): Promise<void> {
+  await db
+    .transaction()
+    .setIsolationLevel('read committed')
+    .execute(async (trx) => {
+      const first = await sql<{ partitions: number }>`
+        INSERT INTO topology (partitions, slots) VALUES (${wanted.partitions}, ${wanted.slots})
+        ON CONFLICT DO NOTHING RETURNING partitions`.execute(trx);
+      const recorded = await sql<Topology>`SELECT partitions, slots FROM topology`.execute(trx);
+      const problems = differences(wanted, recorded.rows[0]);
+      if (problems.length > 0) throw new SettingsError(problems);
+      await sql`
+        INSERT INTO partition_clocks (partition) SELECT generate_series(0, ${wanted.partitions}::integer - 1)
+        ON CONFLICT DO NOTHING`.execute(trx);
+      // Entries may have moved here from another partition: no clock may be behind the version of any of them.
+      if (first.rows.length > 0) {
+        await sql`
+          UPDATE partition_clocks SET clock = highest.clock
+          FROM (SELECT max(clock) AS clock FROM partition_clocks) AS highest
+          WHERE partition_clocks.clock < highest.clock`.execute(trx);
+      }
+    });
+}
+
+function differences(wanted: Topology, recorded: Topology | undefined): string[] {
+  if (recorded === undefined) return ['the row of the table "topology" is gone; start again'];
+  const pairs = [
+    ['PARTITIONS', wanted.partitions, recorded.partitions],
+    ['SLOTS', wanted.slots, recorded.slots],
+  ] as const;
+  return pairs
+    .filter(([, now, before]) => now !== before)
+    .map(
+      ([name, now, before]) =>
+        `${name} is ${now}, but the data in PostgreSQL were written with ${name}=${before}. Start with ${before}. ` +
+        `To change it: start with ${before}, stop all writers, wait until nothing is pending, stop every API and worker ` +
+        `process, run "DELETE FROM topology" in the database, then start with ${now}.`,
+    );
+}

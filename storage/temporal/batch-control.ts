@@ -1,0 +1,66 @@
+import {
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { HoldfastError } from '../../domain/errors.ts';
+import type { DiscardRequest, RetryRequest, UpdateAnswer } from '../../workflows/messages.ts';
+import type { Temporal } from './client.ts';
+import { isTemporalUnreachable, withDeadline } from './errors.ts';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** Sends an update and waits for its answer. The update itself carries the deadline: see `notAfter`. */
+async function update<Request extends { readonly notAfter: number }>(
+  temporal: Temporal,
+  workflowId: string,
+  name: 'retryNow' | 'discard',
+  request: Request,
+  deadlineMs: number,
+): Promise<UpdateAnswer> {
+  const handle = temporal.client.workflow.getHandle(workflowId);
+  try {
+    return await withDeadline(temporal.client, deadlineMs, () =>
+      handle.executeUpdate<UpdateAnswer, [Request]>(name, { args: [request] }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) {
+      throw new HoldfastError('invalid-request', error.cause?.message ?? error.message, { cause: error });
+    }
+    if (error instanceof WorkflowNotFoundError) {
+      throw new HoldfastError('invalid-request', 'There is no open batch of this name.', { cause: error });
+    }
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isTemporalUnreachable(error)) {
+      throw new HoldfastError(
+        'dependency-unavailable',
+        `No worker answered within ${deadlineMs} ms. The request has expired with that; if a worker took it at the last moment, the status of the batch shows it.`,
+        { dependency: 'temporal', retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/**
+ * Tries a batch that waits for its next attempt again at once.
+ * @throws HoldfastError `invalid-request` with the reason where nothing waits to be retried or no such batch is open;
+ * `dependency-unavailable` where no worker answers within `deadlineMs`.
+ */
+export function retryNow(temporal: Temporal, workflowId: string, deadlineMs: number): Promise<UpdateAnswer> {
+  const request = { notAfter: Date.now() + deadlineMs } satisfies RetryRequest;
+  return update(temporal, workflowId, 'retryNow', request, deadlineMs);
+}
+
+/**
+ * Gives up single writes of a batch. Errors as {@link retryNow}, and `invalid-request` where the reason is empty or longer
+ * than 500 characters, or an entry is not pending in the batch.
+ */
+export function discard(
+  temporal: Temporal,
+  workflowId: string,
+  { ids, reason }: Pick<DiscardRequest, 'ids' | 'reason'>,
+  deadlineMs: number,
+): Promise<UpdateAnswer> {
+  const request = { ids, reason, notAfter: Date.now() + deadlineMs } satisfies DiscardRequest;
+  return update(temporal, workflowId, 'discard', request, deadlineMs);
+}

@@ -1,0 +1,122 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Mutation } from '../../domain/mutation.ts';
+import { deadLettersOf } from '../../storage/postgres/dead-letters.ts';
+import { persistBatch } from '../../storage/postgres/persist-batch.ts';
+import { batchOf, count, type Fixture, migratedDatabase, put } from './postgres-fixture.ts';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await migratedDatabase();
+});
+afterAll(() => fixture.close());
+beforeEach(async () => {
+  await sql`TRUNCATE documents, counters, dead_letters, refused_batches`.execute(fixture.db);
+});
+
+async function rowCount(table: 'documents' | 'counters' | 'dead_letters'): Promise<number> {
+  const { rows } = await sql<{ n: number }>`SELECT count(*) AS n FROM ${sql.table(table)}`.execute(
+    fixture.db,
+  );
+  return rows[0]!.n;
+}
+
+/** Each with the SQLSTATE it is refused with. The text "secret" stands for a user's value. */
+const POISON: [Mutation, string][] = [
+  [put('p-nul', 2, '"secret\\u0000"'), '22P05'],
+  [put('p-surrogate', 2, '"secret\\ud800"'), '22P02'],
+  [put('p-no-json', 2, '{"secret": nope}'), '22P02'],
+  [put('p-raw-nul', 2, '"secret\0"'), '22021'],
+  [put('p-number', 2, '[1e200000]'), '22003'],
+  [put('p-deep', 2, '['.repeat(100_000)), '54001'],
+  [count('p-beyond-int8', 2, '9223372036854775808'), '22003'],
+  [count('p-not-exact', 2, '9007199254740992'), '23514'],
+  [count('p-no-number', 2, 'secret'), '22P02'],
+];
+
+test('several poisoned mutations among a thousand good ones are set aside, the others commit', async () => {
+  const good = Array.from({ length: 1_000 }, (_, i) =>
+    i % 4 ? put(`k${i}`, 2, `{"i": ${i}}`) : count(`k${i}`, 2, `${i}`),
+  );
+  const mixed = [...good];
+  for (const [i, [mutation]] of POISON.entries()) mixed.splice(i * 97, 0, mutation);
+  const batch = batchOf(mixed);
+  const outcome = await persistBatch(fixture.db, batch);
+  if (outcome.outcome !== 'persisted') throw new Error(outcome.outcome);
+  expect(Object.fromEntries(outcome.setAside.map((s) => [s.key, s.sqlstate]))).toEqual(
+    Object.fromEntries(POISON.map(([m, state]) => [m.key, state])),
+  );
+  expect(await rowCount('documents')).toBe(750);
+  expect(await rowCount('counters')).toBe(250);
+
+  const letters = await deadLettersOf(fixture.db, batch.id);
+  expect(letters).toHaveLength(POISON.length);
+  expect(letters).toEqual(expect.arrayContaining([...outcome.setAside]));
+});
+
+test('a dead letter keeps the value as it was sent, and its reason never quotes it', async () => {
+  await persistBatch(fixture.db, batchOf(POISON.map(([m]) => m)));
+  const { rows } = await sql<{ key: string; value: string; kind: string; message: string }>`
+    SELECT key, value, kind, message FROM dead_letters`.execute(fixture.db);
+  expect(rows).toHaveLength(POISON.length);
+  for (const [mutation] of POISON) {
+    const row = rows.find((r) => r.key === mutation.key)!;
+    expect(row.value).toBe(mutation.value?.replace('\0', '\\u0000'));
+    expect(row.kind).toBe(mutation.kind);
+    expect(row.message).not.toBe('');
+    expect(row.message).not.toMatch(/secret|nope|9223372036854775808|9007199254740992|200000/);
+  }
+});
+
+test('a batch with a dead letter gives the same result when it is delivered again', async () => {
+  const batch = batchOf([put('a', 2, '1'), put('bad', 2, '"\\u0000"'), count('x', 2, '1e3')]);
+  const first = await persistBatch(fixture.db, batch);
+  const again = await Promise.all([persistBatch(fixture.db, batch), persistBatch(fixture.db, batch)]);
+  for (const outcome of [first, ...again]) {
+    expect(outcome).toMatchObject({ outcome: 'persisted' });
+    const keys = outcome.outcome === 'persisted' ? outcome.setAside.map((s) => s.key) : [];
+    expect(keys.sort()).toEqual(['bad', 'x']);
+  }
+  expect(await rowCount('dead_letters')).toBe(2);
+});
+
+test('parallel deliveries of one poisoned batch both succeed', async () => {
+  const batch = batchOf([
+    ...Array.from({ length: 50 }, (_, i) => put(`k${i}`, 2, i % 7 ? '1' : '"\\u0000"')),
+    ...Array.from({ length: 50 }, (_, i) => count(`k${i}`, 2, i % 7 ? '1' : 'x')),
+  ]);
+  const outcomes = await Promise.all(Array.from({ length: 6 }, () => persistBatch(fixture.db, batch)));
+  for (const o of outcomes) expect(o.outcome === 'persisted' && o.setAside.length).toBe(16);
+  expect(await rowCount('dead_letters')).toBe(16);
+});
+
+test('a listed mutation is skipped in any batch, a newer one of the same entry is not', async () => {
+  const { db } = fixture;
+  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, sqlstate, message)
+    VALUES ('carts', 'a', 0, 'other', 2, 'document', '1', 'HF000', 'discarded by an operator')`.execute(db);
+  const listed = {
+    collection: 'carts',
+    key: 'a',
+    version: 2,
+    sqlstate: 'HF000',
+    message: 'discarded by an operator',
+  };
+  expect(await persistBatch(db, batchOf([put('a', 2, '1'), put('b', 2, '1')]))).toEqual({
+    outcome: 'persisted',
+    setAside: [listed],
+  });
+  expect(await rowCount('documents')).toBe(1);
+  expect(await persistBatch(db, batchOf([put('a', 4, '2')]))).toEqual({ outcome: 'persisted', setAside: [] });
+  expect(await rowCount('documents')).toBe(2);
+});
+
+test('an error that is about no single mutation is thrown, and nothing is set aside', async () => {
+  const { db } = fixture;
+  await sql`ALTER TABLE documents RENAME TO documents_away`.execute(db);
+  try {
+    await expect(persistBatch(db, batchOf([put('a', 2, '1')]))).rejects.toMatchObject({ code: '42P01' });
+  } finally {
+    await sql`ALTER TABLE documents_away RENAME TO documents`.execute(db);
+  }
+  expect(await rowCount('dead_letters')).toBe(0);
+});

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { slotWorkflowId } from '../../config/temporal-names.ts';
+import { HoldfastError } from '../../domain/errors.ts';
+import { discard, retryNow } from '../../storage/temporal/batch-control.ts';
+import { startBatch } from '../../storage/temporal/start-batch.ts';
+import { installQuietRuntime, PERSISTED } from '../workflow/harness.ts';
+import { batch, createQueue, SEALED_AT, type TestQueue } from './temporal-queue.ts';
+
+let queue: TestQueue;
+beforeAll(async () => {
+  installQuietRuntime();
+  queue = await createQueue();
+});
+afterAll(() => queue?.close());
+
+const start = (slot: number) =>
+  startBatch(queue.temporal, { batch: batch(1), slot, sealedAt: SEALED_AT, deadlineMs: 10_000 });
+const failureOf = async (attempt: Promise<unknown>): Promise<HoldfastError> => {
+  const error = await attempt.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  if (!(error instanceof HoldfastError)) throw new Error('expected a HoldfastError', { cause: error });
+  return error;
+};
+
+it('without a worker an update ends with a clear error, and is not done later behind the back of the caller', async () => {
+  await start(0);
+  const error = await failureOf(
+    discard(queue.temporal, slotWorkflowId(0, 0), { ids: ['carts/a'], reason: 'x' }, 300),
+  );
+  expect(error).toMatchObject({ code: 'dependency-unavailable', details: { dependency: 'temporal' } });
+  const result = await queue.withWorker({}, () =>
+    queue.temporal.client.workflow.getHandle(slotWorkflowId(0, 0)).result(),
+  );
+  expect(result).toMatchObject({ discarded: [] });
+});
+
+it('a discard and a retry do what they say', async () => {
+  await start(1);
+  let up = false;
+  const persisted: number[] = [];
+  const id = slotWorkflowId(0, 1);
+  await queue.withWorker(
+    {
+      async persistBatch(request) {
+        if (!up) throw new Error('connection refused');
+        persisted.push(request.batch.mutations.length);
+        return PERSISTED;
+      },
+    },
+    async () => {
+      await vi.waitFor(() => retryNow(queue.temporal, id, 5_000), 20_000);
+      expect(await discard(queue.temporal, id, { ids: ['carts/a'], reason: 'x' }, 5_000)).toMatchObject({
+        pending: 2,
+      });
+      const refused = await failureOf(discard(queue.temporal, id, { ids: ['carts/a'], reason: 'x' }, 5_000));
+      expect(refused).toMatchObject({
+        code: 'invalid-request',
+        message: expect.stringMatching(/not pending/),
+      });
+      up = true;
+      await queue.temporal.client.workflow.getHandle(id).result();
+    },
+  );
+  expect(persisted).toEqual([2]);
+});
+
+it('a batch that is not open is refused', async () => {
+  const error = await failureOf(retryNow(queue.temporal, slotWorkflowId(0, 9), 5_000));
+  expect(error).toMatchObject({ code: 'invalid-request' });
+});

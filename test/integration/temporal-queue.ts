@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type { PersistRequest, PersistResult, ReleaseInput } from '../../activities/create-activities.ts';
+import { readEnvironment } from '../../config/environment.ts';
+import type { Batch } from '../../domain/batch.ts';
+import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
+import { createNamespace, services } from '../support/services.ts';
+import { MUTATIONS, PERSISTED, workflowBundle } from '../workflow/harness.ts';
+
+/** A queue of one test's own: a namespace in the shared dev server, where slots clash with nobody's. */
+export interface TestQueue {
+  readonly temporal: Temporal;
+  /** Runs a worker while `test` runs. */
+  withWorker<T>(fakes: Partial<FakeActivities>, test: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+interface FakeActivities {
+  persistBatch(request: PersistRequest): Promise<PersistResult>;
+  releaseBatch(input: ReleaseInput): Promise<void>;
+}
+
+export async function createQueue(): Promise<TestQueue> {
+  const namespace = await createNamespace();
+  const environment = readEnvironment({
+    TEMPORAL_ADDRESS: services().temporalAddress,
+    TEMPORAL_NAMESPACE: namespace,
+    TEMPORAL_TASK_QUEUE: `test-${randomUUID()}`,
+  });
+  const temporal = connectTemporal({ environment });
+  return {
+    temporal,
+    async withWorker(fakes, test) {
+      const connection = await NativeConnection.connect({ address: environment.TEMPORAL_ADDRESS });
+      try {
+        const worker = await Worker.create({
+          connection,
+          namespace,
+          taskQueue: temporal.taskQueue,
+          workflowBundle: await workflowBundle(),
+          activities: { persistBatch: async () => PERSISTED, releaseBatch: async () => {}, ...fakes },
+        });
+        return await worker.runUntil(test);
+      } finally {
+        await connection.close();
+      }
+    },
+    close: () => temporal.close(),
+  };
+}
+
+export function batch(number: number): Batch {
+  return { id: `1-abc.p00.${number}`, partition: 0, epoch: '1-abc', mutations: MUTATIONS };
+}
+
+export const SEALED_AT = '2026-11-23T10:00:00.000Z';

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, Worker } from '@temporalio/worker';
+import { beforeAll, expect, it } from 'vitest';
+import { installQuietRuntime, workflowBundle } from '../workflow/harness.ts';
+import { HISTORIES, recordHistories } from './record-histories.ts';
+
+/**
+ * Batches wait in Temporal for weeks, so today's code meets histories that older code wrote. A failure here means that a
+ * change needs `patched()`. Record anew (`npm run record:histories`) only for new paths, and keep what is recorded of released versions.
+ */
+beforeAll(async () => {
+  installQuietRuntime();
+  if (process.env.RECORD_HISTORIES === '1') await recordHistories();
+}, 180_000);
+
+function recorded() {
+  return readdirSync(HISTORIES)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => ({
+      workflowId: name.replace('.json', ''),
+      history: JSON.parse(readFileSync(new URL(name, HISTORIES), 'utf8')),
+    }));
+}
+
+async function replay(
+  options: Parameters<typeof Worker.runReplayHistories>[0],
+): Promise<Map<string, Error | undefined>> {
+  const results = new Map<string, Error | undefined>();
+  for await (const { workflowId, error } of Worker.runReplayHistories(options, recorded())) {
+    results.set(workflowId, error);
+  }
+  return results;
+}
+
+it('every recorded history replays with the workflow code of today', async () => {
+  const results = await replay({ workflowBundle: await workflowBundle() });
+  expect(results.size).toBeGreaterThanOrEqual(10);
+  expect([...results].filter(([, error]) => error !== undefined)).toEqual([]);
+});
+
+it('a workflow that does other things than the recorded one is found out', async () => {
+  const workflowsPath = fileURLToPath(new URL('./other-workflow.ts', import.meta.url));
+  const quiet = () => {};
+  const logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const results = await replay({ workflowBundle: await bundleWorkflowCode({ workflowsPath, logger }) });
+  expect([...results].filter(([, error]) => error === undefined)).toEqual([]);
+});

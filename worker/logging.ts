@@ -1,0 +1,37 @@
+import { Runtime, type LogLevel as SdkLevel } from '@temporalio/worker';
+import { type Logger, pino } from 'pino';
+import type { Environment } from '../config/environment.ts';
+
+const LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+export function createLogger(environment: Environment): Logger {
+  return pino({ level: environment.LOG_LEVEL, base: { part: 'worker' } });
+}
+
+/** pino prints an error in full under `err` only. */
+function fields(meta: Record<string | symbol, unknown> | undefined): Record<string, unknown> {
+  const { error, ...rest } = { ...meta };
+  return error === undefined ? rest : { ...rest, err: error };
+}
+
+/**
+ * Sends the log of the Temporal SDK, its native part included, through `logger`, and takes the shutdown signals away
+ * from it: the process handles them itself. Once per process, before any connection or worker is made.
+ */
+export function installRuntime(logger: Logger): void {
+  const sdk = logger.child({ component: 'temporal-sdk' });
+  const log = (level: SdkLevel, message: string, meta?: Record<string | symbol, unknown>) =>
+    sdk[LEVELS[level]](fields(meta), message);
+  Runtime.install({
+    logger: {
+      log,
+      trace: (message, meta) => log('TRACE', message, meta),
+      debug: (message, meta) => log('DEBUG', message, meta),
+      info: (message, meta) => log('INFO', message, meta),
+      warn: (message, meta) => log('WARN', message, meta),
+      error: (message, meta) => log('ERROR', message, meta),
+    },
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    shutdownSignals: [],
+  });
+}

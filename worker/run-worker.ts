@@ -1,0 +1,94 @@
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from '../activities/create-activities.ts';
+import type { Environment } from '../config/environment.ts';
+import { createDatabase } from '../storage/postgres/database.ts';
+import { persistBatch } from '../storage/postgres/persist-batch.ts';
+import { connectRedis } from '../storage/redis/client.ts';
+import { releaseBatch } from '../storage/redis/release.ts';
+import { postgresDependency, redisDependency, temporalDependency } from './dependencies.ts';
+import { workerTuning } from './options.ts';
+import { waitFor } from './wait-for.ts';
+import { workflowCode } from './workflow-code.ts';
+
+export interface RunWorkerOptions {
+  readonly environment: Environment;
+  readonly logger: Logger;
+  /** Aborted: end in good order, giving running attempts time to finish. */
+  readonly signal: AbortSignal;
+  /** Called once, when the worker takes tasks. */
+  readonly onReady: () => void;
+}
+
+/** How long a first look at PostgreSQL and Redis may hold up the start, so that wrong credentials are told before any work. */
+const FIRST_LOOK_MS = 3_000;
+
+/**
+ * Runs a worker until `signal` aborts. Waits for Temporal. Without PostgreSQL or Redis it starts all the same: batches
+ * wait in their workflows, and this worker answers queries and operators about them meanwhile.
+ * @throws StartError for a missing namespace or wrong credentials.
+ */
+export async function runWorker({ environment, logger, signal, onReady }: RunWorkerOptions): Promise<void> {
+  const database = createDatabase({
+    url: environment.DATABASE_URL,
+    poolSize: environment.POSTGRES_POOL_SIZE,
+    timeoutMs: environment.POSTGRES_TIMEOUT_MS,
+    applicationName: 'holdfast-worker',
+  });
+  const redis = connectRedis({
+    url: environment.REDIS_URL,
+    timeoutMs: environment.REDIS_TIMEOUT_MS,
+    name: 'holdfast-worker',
+  });
+  const stop = new AbortController();
+  const ending = AbortSignal.any([signal, stop.signal]);
+  let connection: NativeConnection | undefined;
+  try {
+    const options = { logger, signal: ending };
+    const stores = Promise.all([
+      waitFor(postgresDependency(database), options),
+      waitFor(redisDependency(redis), options),
+    ]);
+    stores.catch(() => {});
+    connection = await waitFor(temporalDependency(environment), options);
+    await Promise.race([stores, sleep(FIRST_LOOK_MS, undefined, { signal: ending })]);
+
+    const worker = await Worker.create({
+      connection,
+      namespace: environment.TEMPORAL_NAMESPACE,
+      taskQueue: environment.TEMPORAL_TASK_QUEUE,
+      identity: `holdfast-worker ${process.pid}@${hostname()}`,
+      ...workflowCode(),
+      ...workerTuning(environment),
+      activities: createActivities({
+        persist: (batch, attempt) => persistBatch(database.db, batch, { signal: attempt }),
+        release: (release) => releaseBatch(redis, release),
+      }),
+    });
+    const ended = worker.run();
+    const shutdown = () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    ending.addEventListener('abort', shutdown);
+    if (ending.aborted) shutdown();
+    else onReady();
+    // Wrong credentials may show only later, when a store that was away comes up.
+    await Promise.race([ended, stores.then(() => ended)]).catch(async (error: unknown) => {
+      stop.abort();
+      await ended;
+      throw error;
+    });
+  } catch (error) {
+    // Giving up the wait for something is how an early shutdown looks.
+    if (!signal.aborted) throw error;
+    if (!(error instanceof Error && error.name === 'AbortError'))
+      logger.warn({ err: error }, 'did not end in good order');
+  } finally {
+    stop.abort();
+    await connection?.close();
+    await redis.close();
+    await database.close();
+  }
+}

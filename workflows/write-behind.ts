@@ -1,0 +1,221 @@
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineUpdate,
+  setCurrentDetails,
+  setHandler,
+  TemporalFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { PersistResult } from '../activities/create-activities.ts';
+import { entryId } from '../domain/entry.ts';
+import type { Mutation } from '../domain/mutation.ts';
+import { activitiesFor } from './activity-options.ts';
+import { createAttempts } from './attempt.ts';
+import { batchDetails } from './batch-details.ts';
+import { carryThrough } from './carry-through.ts';
+import type {
+  BatchInput,
+  BatchResult,
+  BatchState,
+  DiscardRequest,
+  EntryVersion,
+  PendingAnswer,
+  RetryRequest,
+  StatusAnswer,
+  UpdateAnswer,
+} from './messages.ts';
+
+const pendingQuery = defineQuery<PendingAnswer, [ids?: readonly string[]]>('pending');
+const statusQuery = defineQuery<StatusAnswer>('status');
+const retryNowUpdate = defineUpdate<UpdateAnswer, [request?: RetryRequest]>('retryNow');
+const discardUpdate = defineUpdate<UpdateAnswer, [DiscardRequest]>('discard');
+
+const MAX_REASON_LENGTH = 500;
+
+/**
+ * Every restart of an activity writes the batch into the history once more, and the server terminates a workflow whose
+ * history reaches 50 MB. Discarding is given more room than retrying: it may be the only way out.
+ */
+const HISTORY_BUDGET = { retryNow: 16 * 1024 * 1024, discard: 32 * 1024 * 1024 };
+
+function refuse(message: string): never {
+  throw ApplicationFailure.nonRetryable(message, 'refused');
+}
+
+/** The checks of both updates. Runs in validators: what it refuses leaves no trace in the history. */
+function validate(request: { readonly notAfter?: number } | undefined, budgetBytes: number): void {
+  if (request?.notAfter !== undefined && Date.now() > request.notAfter) {
+    refuse('This request arrived after its deadline. Nothing was changed.');
+  }
+  if (workflowInfo().historySize > budgetBytes) {
+    refuse('This batch was restarted so often that its history is nearly full. It goes on trying by itself.');
+  }
+}
+
+function entryVersion({ collection, key, version }: Mutation): EntryVersion {
+  return { collection, key, version };
+}
+
+/** An operator can complete an activity by hand, with anything: only a known outcome may end the wait for PostgreSQL. */
+function checked(result: PersistResult): PersistResult {
+  if (result?.outcome !== 'persisted' && result?.outcome !== 'refused') {
+    throw ApplicationFailure.nonRetryable(
+      'completed with something that is not a result of persistBatch',
+      'unknown-result',
+    );
+  }
+  return result;
+}
+
+/**
+ * Carries one sealed batch to PostgreSQL, then tells Redis. It never fails and never gives up with data inside: what
+ * PostgreSQL refuses for good waits as `stuck`, a cancel request is ignored (an operator who wants to give up a write
+ * uses `discard`), and a fault of this code fails the workflow task, which is tried again, not the workflow.
+ */
+export async function writeBehind(input: BatchInput): Promise<BatchResult> {
+  // A newer API may start batches for older workers for a while. They wait for a worker that knows the format.
+  if (input.format !== 1)
+    throw new Error(`batch input of format ${String(input.format)}: a newer worker is needed`);
+
+  const attempts = createAttempts();
+  let state: BatchState = 'persisting';
+  let pending = input.mutations;
+  let discarded: readonly EntryVersion[] = [];
+  let setAside: readonly EntryVersion[] = [];
+  let lastFailure: string | undefined;
+
+  const status = (): StatusAnswer => ({
+    batchId: input.batchId,
+    state,
+    total: input.mutations.length,
+    pending: pending.length,
+    discarded: discarded.length,
+    setAside: setAside.length,
+    sealedAt: input.sealedAt,
+    ...(lastFailure === undefined ? {} : { lastFailure }),
+  });
+  const show = () => setCurrentDetails(batchDetails(input.summary, status()));
+  const enter = (next: BatchState) => {
+    state = next;
+    show();
+  };
+  const answer = (): UpdateAnswer => ({ state, pending: pending.length });
+
+  // Handlers come before anything else: messages may arrive together with the start.
+  setHandler(pendingQuery, (ids) => {
+    const wanted = ids === undefined ? undefined : new Set(ids);
+    const mutations = wanted === undefined ? pending : pending.filter((m) => wanted.has(entryId(m)));
+    return { batchId: input.batchId, runId: workflowInfo().runId, mutations };
+  });
+  setHandler(statusQuery, status);
+  setHandler(
+    retryNowUpdate,
+    (_request?: RetryRequest) => {
+      attempts.interrupt();
+      return answer();
+    },
+    {
+      description: 'Tries again at once what waits to be retried.',
+      validator: (request?: RetryRequest) => {
+        validate(request, HISTORY_BUDGET.retryNow);
+        if (state === 'persisting' || state === 'done' || !attempts.active()) {
+          refuse('Nothing is waiting to be retried.');
+        }
+      },
+    },
+  );
+  setHandler(
+    discardUpdate,
+    ({ ids }) => {
+      const dropped = new Set(ids);
+      discarded = [...discarded, ...pending.filter((m) => dropped.has(entryId(m))).map(entryVersion)];
+      pending = pending.filter((m) => !dropped.has(entryId(m)));
+      // An attempt in flight may still commit what was discarded. Today that is all a discard can promise; once discards
+      // are recorded in PostgreSQL before this update is sent, persisting skips them and this update only informs.
+      attempts.interrupt();
+      show();
+      return answer();
+    },
+    {
+      description:
+        'Gives up single writes that are not yet in PostgreSQL: {"ids": ["collection/key"], "reason": "…"}.',
+      validator: (request) => {
+        validate(request, HISTORY_BUDGET.discard);
+        const { ids, reason } = request ?? {};
+        if (typeof reason !== 'string' || reason.trim() === '') refuse('A discard needs a reason.');
+        if (reason.length > MAX_REASON_LENGTH)
+          refuse(`The reason is longer than ${MAX_REASON_LENGTH} characters.`);
+        if (!Array.isArray(ids) || ids.length === 0) refuse('A discard names at least one entry.');
+        if (state === 'releasing' || state === 'done') refuse('The batch is already settled in PostgreSQL.');
+        const held = new Set(pending.map(entryId));
+        const strangers = ids.filter((id) => !held.has(id)).length;
+        if (strangers > 0) refuse(`${strangers} of the named entries are not pending in this batch.`);
+      },
+    },
+  );
+
+  const activities = activitiesFor(input.summary);
+
+  const persist = () => {
+    const request = (parked: boolean) => ({
+      batch: { id: input.batchId, partition: input.partition, epoch: input.epoch, mutations: pending },
+      parked,
+    });
+    return carryThrough(attempts, {
+      quick: async () => checked(await activities.quick.persistBatch(request(false))),
+      steady: async () => checked(await activities.steady.persistBatch(request(false))),
+      parked: async () => checked(await activities.parked.persistBatch(request(true))),
+      needed: () => pending.length > 0,
+      onWaiting: (next, failure) => {
+        lastFailure = failure;
+        enter(next);
+      },
+    });
+  };
+
+  const release = (outcome: 'persisted' | 'refused') => {
+    const request = {
+      batchId: input.batchId,
+      partition: input.partition,
+      entries: input.mutations.map(entryVersion),
+      setAside: [...setAside, ...discarded],
+      outcome,
+    };
+    return carryThrough(attempts, {
+      quick: () => activities.quick.releaseBatch(request),
+      steady: () => activities.steady.releaseBatch(request),
+      parked: () => activities.parked.releaseBatch(request),
+      needed: () => true,
+      onWaiting: (_, failure) => {
+        lastFailure = failure;
+        show();
+      },
+    });
+  };
+
+  try {
+    return await CancellationScope.nonCancellable(async () => {
+      show();
+      // Without an outcome everything was discarded: nothing is left that PostgreSQL could refuse.
+      const { outcome, setAside: deadLetters } = (await persist()) ?? { outcome: 'persisted', setAside: [] };
+      const dropped = new Set(discarded.map(entryId));
+      setAside = deadLetters.filter((entry) => !dropped.has(entryId(entry)));
+      // From here on readers find the batch in PostgreSQL and nowhere else, also while Redis cannot be told.
+      pending = [];
+      lastFailure = undefined;
+      enter('releasing');
+      await release(outcome);
+      enter('done');
+      await condition(allHandlersFinished);
+      return { batchId: input.batchId, outcome, setAside, discarded };
+    });
+  } catch (error) {
+    // A Temporal failure that escapes would fail the workflow; any other error only fails the workflow task.
+    if (!(error instanceof TemporalFailure)) throw error;
+    throw new Error(`unexpected in workflow code: ${error.message}`, { cause: error });
+  }
+}
