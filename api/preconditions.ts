@@ -37,5 +37,5 @@ export function notModified(header: string | undefined, version: Version): boole
   if (header === undefined) return false;
   const tag = `"${version}"`;
   if (header === tag || header.trim() === '*') return true;
-  return (header.match(/"[^"]*"/g) ?? []).includes(tag);
+  return header.match(/"[^"]*"/g)?.some((named) => named === tag) ?? false;
 }

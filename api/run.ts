@@ -45,7 +45,9 @@ export async function runApi({ environment, holdfast, log }: RunApiDeps): Promis
   const { port } = server.address() as AddressInfo;
   const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
   log.info({ url }, `listening on ${url}`);
-  if (!isLoopback(HOST)) {
+  if (isLoopback(HOST)) {
+    log.info('only this machine can reach it; set HOST to change that');
+  } else {
     log.warn(
       'HOST is not a loopback address and there is no access control: keep this port behind a firewall',
     );

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, realpathSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { firstEnterable, type Owner } from './services/owner.ts';
@@ -26,14 +26,16 @@ export function stateFolder(): string {
  */
 export function postgresFolder(owner: Owner | undefined): string {
   const folder = join(stateFolder(), 'postgres');
-  if (existsSync(folder) || owner === undefined) return folder;
+  // Real paths: the other user may not be able to follow the link.
+  if (existsSync(folder)) return realpathSync(folder);
+  if (owner === undefined) return folder;
   const stale = linkTarget(folder);
   const parent = firstEnterable(['/var/lib/holdfast', '/var/tmp/holdfast'], owner);
   const clone = createHash('sha256').update(ROOT).digest('hex').slice(0, 12);
   const target = stale ?? join(parent, `${basename(ROOT)}-${clone}-${randomBytes(3).toString('hex')}`);
   mkdirSync(target, { recursive: true, mode: 0o711 });
   if (stale === undefined) symlinkSync(target, folder);
-  return folder;
+  return target;
 }
 
 function linkTarget(path: string): string | undefined {

@@ -1,7 +1,7 @@
 import { releaseBatch } from '../storage/redis/release.ts';
 import { forgetEntries, sweepPage } from '../storage/redis/sweep.ts';
 import { describeSlot } from '../storage/temporal/describe-slot.ts';
-import { readInput, readResult } from '../storage/temporal/read-result.ts';
+import { readInput, readResult } from '../storage/temporal/history-events.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
 

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { Problem } from '../problem.ts';
 import { guardChild, unguardChild } from './guard.ts';
 import type { Owner } from './owner.ts';
 
@@ -59,7 +60,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   try {
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
-      child.once('error', (error) => reject(new Error(`${name}: ${command}: ${error.message}`)));
+      child.once('error', (error) => reject(new Problem(`${name}: ${command}: ${error.message}`)));
     });
   } finally {
     if (log !== undefined) closeSync(log);
@@ -105,7 +106,9 @@ export async function untilReady(child: Child, ready: Promise<unknown>): Promise
     await Promise.race([ready, died]);
   } catch (error) {
     await child.kill();
-    throw new Error(`${child.name} did not start: ${(error as Error).message}\n${child.lastOutput()}`.trim());
+    throw new Problem(
+      `${child.name} did not start: ${(error as Error).message}\n${child.lastOutput()}`.trim(),
+    );
   } finally {
     ready.catch(() => {});
     died.catch(() => {});

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { Problem } from '../problem.ts';
 import type { Owner } from './owner.ts';
 
 /** Every place where a program of this name lies on PATH, in its order. */
@@ -34,7 +35,7 @@ export interface RunOptions {
 
 /**
  * Runs a program to its end and returns what it wrote to both outputs.
- * @throws Error with the end of that text when it failed, was killed, or could not be started.
+ * @throws Problem with the end of that text when it failed, was killed, or could not be started.
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { owner, cwd = '/', env, timeoutMs = 10_000 } = options;
@@ -54,7 +55,7 @@ export function run(command: string, args: readonly string[], options: RunOption
         const text = `${stdout}${stderr}`.trim();
         if (!error) return resolve(text);
         const why = error.killed ? `took longer than ${timeoutMs} ms` : lastLines(text) || error.message;
-        reject(new Error(`${command}: ${why}`));
+        reject(new Problem(`${command}: ${why}`));
       },
     );
   });

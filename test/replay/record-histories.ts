@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { vi } from 'vitest';
 import type { PersistResult } from '../../activities/create-activities.ts';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
@@ -9,6 +8,7 @@ import { startBatch } from '../../storage/temporal/start-batch.ts';
 import type { BatchState, StatusAnswer } from '../../workflows/messages.ts';
 import { batch, createQueue, SEALED_AT, type TestQueue } from '../integration/temporal-queue.ts';
 import { PERSISTED } from '../workflow/harness.ts';
+import { historyToJson } from './history-json.ts';
 
 /** Where the histories are, each named after the path that the batch took. */
 export const HISTORIES = new URL('./histories/', import.meta.url);
@@ -153,7 +153,7 @@ async function record(queue: TestQueue, slot: number, recording: Recording): Pro
     { persistBatch: async () => scene.persist(), releaseBatch: async () => scene.release() },
     () => recording.act(handle, scene),
   );
-  const json = anonymous(historyToJSON(await handle.fetchHistory()));
+  const json = anonymous(historyToJson(await handle.fetchHistory()));
   writeFileSync(new URL(`${recording.name}.json`, HISTORIES), `${JSON.stringify(json, undefined, 1)}\n`);
 }
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, Worker } from '@temporalio/worker';
 import { beforeAll, expect, it } from 'vitest';
 import { installQuietRuntime, workflowBundle } from '../workflow/harness.ts';
+import { historyFromJson } from './history-json.ts';
 import { HISTORIES, recordHistories } from './record-histories.ts';
 
 /**
@@ -19,7 +20,7 @@ function recorded() {
     .filter((name) => name.endsWith('.json'))
     .map((name) => ({
       workflowId: name.replace('.json', ''),
-      history: JSON.parse(readFileSync(new URL(name, HISTORIES), 'utf8')),
+      history: historyFromJson(JSON.parse(readFileSync(new URL(name, HISTORIES), 'utf8'))),
     }));
 }
 

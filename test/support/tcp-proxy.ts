@@ -129,7 +129,8 @@ export async function startTcpProxy(target: {
         trap = { direction, matches, sprung: resolve };
       }),
     hold(direction) {
-      for (const one of direction === undefined ? (['request', 'answer'] as const) : [direction]) held.add(one);
+      for (const one of direction === undefined ? (['request', 'answer'] as const) : [direction])
+        held.add(one);
     },
     forward() {
       held.clear();

@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { pino } from 'pino';
+import { afterEach } from 'vitest';
+import type { ApiDeps } from '../../api/api-env.ts';
+import { createApiServer } from '../../api/server.ts';
+import { createFakeHoldfast, type FakeHoldfast } from '../support/fake-holdfast.ts';
+
+export interface ApiFixture {
+  readonly holdfast: FakeHoldfast;
+  readonly server: Server;
+  readonly port: number;
+  readonly stopping: AbortController;
+  /** The lines logged so far, parsed. */
+  readonly logged: Record<string, unknown>[];
+  request(method: string, path: string, init?: RequestInit): Promise<Response>;
+  /** Sends bytes as they are on a connection of their own; resolves with all that came back once the server closed it. */
+  raw(...parts: (string | Buffer)[]): Promise<string>;
+}
+
+const open = new Set<Server>();
+
+afterEach(() => {
+  for (const server of open) {
+    server.closeAllConnections();
+    server.close();
+  }
+  open.clear();
+});
+
+/** An API on a free port, over a fake Holdfast. Ends with the test. */
+export async function startApi(limits: Partial<ApiDeps['limits']> = {}): Promise<ApiFixture> {
+  const holdfast = createFakeHoldfast();
+  const stopping = new AbortController();
+  const logged: Record<string, unknown>[] = [];
+  const log = pino({ level: 'debug' }, { write: (line) => void logged.push(JSON.parse(line)) });
+  const server = createApiServer({
+    holdfast,
+    log,
+    stopping: stopping.signal,
+    limits: { MAX_VALUE_BYTES: 1_024, MAX_REQUESTS_IN_FLIGHT: 100, REQUEST_DEADLINE_MS: 5_000, ...limits },
+  });
+  open.add(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    holdfast,
+    server,
+    port,
+    stopping,
+    logged,
+    request: (method, path, init) => fetch(`http://127.0.0.1:${port}${path}`, { ...init, method }),
+    async raw(...parts) {
+      const socket = connect(port, '127.0.0.1');
+      const received: Buffer[] = [];
+      socket.on('data', (chunk) => received.push(chunk));
+      socket.on('error', () => {});
+      for (const part of parts) socket.write(part);
+      await once(socket, 'close');
+      return Buffer.concat(received).toString('latin1');
+    },
+  };
+}
+
+/** A raw request that asks the server to close the connection after its answer. */
+export function message(method: string, target: string, headers: string[] = [], body = ''): string {
+  return [`${method} ${target} HTTP/1.1`, 'Host: h', 'Connection: close', ...headers, '', body].join('\r\n');
+}
+
+export async function problemOf(response: Response): Promise<Record<string, unknown>> {
+  return (await response.json()) as Record<string, unknown>;
+}

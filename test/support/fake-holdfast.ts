@@ -1,0 +1,139 @@
+import type { Collections } from '../../config/collections.ts';
+import { HoldfastError } from '../../domain/errors.ts';
+import type { EntryState } from '../../domain/mutation.ts';
+import { NEVER_WRITTEN } from '../../domain/mutation.ts';
+import type {
+  DependencyHealth,
+  Explanation,
+  Holdfast,
+  ReadResult,
+  Receipt,
+  WriteOptions,
+} from '../../service/holdfast.ts';
+
+/** The three collections of the shipped config, and a counter that is written through. */
+export const FAKE_COLLECTIONS: Collections = new Map(
+  (
+    [
+      { name: 'orders', mode: 'write-through', kind: 'document', acknowledge: 'persisted', cacheTtlSeconds: 3600 },
+      { name: 'carts', mode: 'write-behind', kind: 'document', acknowledge: 'queued', cacheTtlSeconds: 3600 },
+      { name: 'page-views', mode: 'write-behind', kind: 'counter', acknowledge: 'cached', cacheTtlSeconds: 60 },
+      { name: 'balances', mode: 'write-through', kind: 'counter', acknowledge: 'persisted', cacheTtlSeconds: 60 },
+    ] as const
+  ).map((collection) => [collection.name, collection]),
+);
+
+/** One call of a use case. */
+export interface FakeCall {
+  readonly method: 'read' | 'put' | 'delete' | 'increment' | 'explain';
+  readonly key: string;
+  readonly options: WriteOptions;
+}
+
+export interface FakeHoldfast extends Holdfast {
+  /** Every use case called so far, in order. */
+  readonly calls: FakeCall[];
+  readonly entries: Map<string, EntryState>;
+  readonly closed: boolean;
+  /** Runs before each use case: may throw, or hold it up. */
+  before: (call: FakeCall) => void | Promise<void>;
+  /** What reads say beside the value. */
+  found: Pick<ReadResult, 'source' | 'stored'>;
+  /** The level that writes reach; the one asked for where it is not set. */
+  reached: Receipt['state'] | undefined;
+  explanation: Partial<Explanation>;
+  dependencies: readonly DependencyHealth[];
+}
+
+/** Holdfast in a `Map`, to test what the API makes of each answer and error of the real one. */
+export function createFakeHoldfast(): FakeHoldfast {
+  let version = 1_790_000_000_000_000;
+  const fake: FakeHoldfast & { closed: boolean } = {
+    collections: FAKE_COLLECTIONS,
+    calls: [],
+    entries: new Map(),
+    closed: false,
+    before: () => {},
+    found: { source: 'cache', stored: false },
+    reached: undefined,
+    explanation: {},
+    dependencies: (['redis', 'temporal', 'postgres', 'workers'] as const).map((dependency) => ({
+      dependency,
+      ok: true,
+      problem: '',
+      impact: '',
+    })),
+
+    async read(collection, key, options) {
+      await called({ method: 'read', key, options });
+      return { ...fake.found, state: stateOf(collection.name, key) };
+    },
+    async put(collection, key, value, options) {
+      await called({ method: 'put', key, options });
+      return write(collection, key, options, value);
+    },
+    async delete(collection, key, options) {
+      await called({ method: 'delete', key, options });
+      return write(collection, key, options, null);
+    },
+    async increment(collection, key, by, options) {
+      await called({ method: 'increment', key, options });
+      const value = Number(stateOf(collection.name, key).value ?? 0) + by;
+      if (!Number.isSafeInteger(value)) throw new HoldfastError('counter-overflow', 'It would leave its range.');
+      return { ...write(collection, key, options, String(value)), value };
+    },
+    async explain(collection, key, options) {
+      await called({ method: 'explain', key, options });
+      return {
+        collection: collection.name,
+        key,
+        partition: 0,
+        epoch: '1-abc',
+        cached: null,
+        pending: null,
+        row: null,
+        winner: 'none',
+        ...fake.explanation,
+      };
+    },
+    health: async () => fake.dependencies,
+    async close() {
+      fake.closed = true;
+    },
+  };
+  return fake;
+
+  async function called(call: FakeCall): Promise<void> {
+    fake.calls.push(call);
+    await fake.before(call);
+  }
+
+  function stateOf(collection: string, key: string): EntryState {
+    return fake.entries.get(`${collection}/${key}`) ?? NEVER_WRITTEN;
+  }
+
+  function write(
+    collection: { name: string; mode: string; acknowledge: Receipt['state'] },
+    key: string,
+    { condition, durability }: WriteOptions,
+    value: string | null,
+  ): Receipt {
+    const before = stateOf(collection.name, key);
+    const current = before.value === null ? 0 : before.version;
+    const refused =
+      condition !== undefined && ('ifAbsent' in condition ? current !== 0 : condition.ifVersion !== current);
+    if (refused) {
+      throw new HoldfastError('precondition-failed', 'The entry has another version.', { currentVersion: current });
+    }
+    version += 2;
+    fake.entries.set(`${collection.name}/${key}`, { version, value });
+    const through = collection.mode === 'write-through';
+    return {
+      collection: collection.name,
+      key,
+      version,
+      state: fake.reached ?? (through ? 'persisted' : (durability ?? collection.acknowledge)),
+      ...(through && value !== null && before.value === null ? { created: true } : {}),
+    };
+  }
+}

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { Pool } from 'pg';
+import { startChild, untilReady } from '../../dev/services/child.ts';
+import { onFreePort } from '../../dev/services/ports.ts';
+import { until } from '../../dev/until.ts';
+import { createDatabase, createNamespace, services, temporaryFolder } from './services.ts';
+import { type RedisTestServer, startRedis } from './services-redis.ts';
+
+export interface SystemOptions {
+  readonly apis?: number;
+  readonly workers?: number;
+  /** Environment of every process, above the defaults of the test. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly redis?: { readonly appendOnly?: boolean; readonly settings?: readonly string[] };
+  /** Other addresses than those of the shared servers. */
+  readonly databaseUrl?: string;
+  readonly temporalAddress?: string;
+}
+
+export interface ApiProcess {
+  readonly url: string;
+  readonly pid: number;
+  kill(): Promise<void>;
+  /** SIGTERM, and waits until it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface WorkerProcess {
+  readonly pid: number;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** API and worker processes as in production, on a Redis, a database and a namespace of their own. */
+export interface System {
+  readonly redis: RedisTestServer;
+  readonly db: Pool;
+  readonly env: Readonly<Record<string, string>>;
+  readonly apis: readonly ApiProcess[];
+  /** The first API's URL. */
+  readonly url: string;
+  startApi(env?: Readonly<Record<string, string>>): Promise<ApiProcess>;
+  startWorker(): Promise<WorkerProcess>;
+  readonly workers: readonly WorkerProcess[];
+  /** Ends every process and drops the database. Call it in `afterAll` or `afterEach`. */
+  stop(): Promise<void>;
+}
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** Starts the whole system from `dist/`, as `npm run api` and `npm run worker` do, and waits until it is ready. */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const { apis = 1, workers = 1 } = options;
+  const folder = temporaryFolder('system');
+  const stops: (() => Promise<unknown>)[] = [];
+  const redis = await startRedis(options.redis);
+  stops.push(() => redis.stop());
+  let databaseUrl = options.databaseUrl;
+  if (databaseUrl === undefined) {
+    const database = await createDatabase();
+    stops.push(() => database.drop());
+    databaseUrl = database.url;
+  }
+  const temporalAddress = options.temporalAddress ?? services().temporalAddress;
+  const env: Record<string, string> = {
+    REDIS_URL: redis.url,
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: temporalAddress,
+    TEMPORAL_NAMESPACE: options.temporalAddress === undefined ? await createNamespace() : 'default',
+    HOLDFAST_CONFIG: join(root, 'holdfast.config.json'),
+    LOG_LEVEL: 'info',
+    ...options.env,
+  };
+  let count = 0;
+  const run = (name: string, script: string, extra: Readonly<Record<string, string>> = {}) =>
+    startChild({
+      name,
+      command: process.execPath,
+      args: [join(root, 'dist', script)],
+      cwd: root,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, ...extra },
+      output: { file: join(folder, `${name}-${count++}.log`) },
+    });
+
+  const migrate = await run('migrate', 'storage/postgres/migrate-main.js');
+  const migrated = await migrate.exited;
+  if (migrated !== 'exit code 0') throw new Error(`migrate: ${migrated}\n${migrate.lastOutput()}`);
+
+  async function startApi(extra: Readonly<Record<string, string>> = {}): Promise<ApiProcess> {
+    return await onFreePort(async (port) => {
+      const child = await run('api', 'api/main.js', { PORT: String(port), ...extra });
+      stops.push(() => child.kill());
+      const url = `http://127.0.0.1:${port}`;
+      await untilReady(
+        child,
+        until(async () => (await fetch(`${url}/livez`)).ok, { what: 'the API answers', timeoutMs: 30_000 }),
+      );
+      return { url, pid: child.pid, kill: () => child.kill(), stop: () => child.stop() };
+    });
+  }
+
+  async function startWorker(): Promise<WorkerProcess> {
+    const child = await run('worker', 'worker/main.js');
+    stops.push(() => child.kill());
+    return { pid: child.pid, kill: () => child.kill(), stop: () => child.stop() };
+  }
+
+  const db = new Pool({ connectionString: databaseUrl, max: 4 });
+  // Tests stop the server on purpose.
+  db.on('error', () => {});
+  stops.push(() => db.end());
+  const stop = async () => {
+    for (const step of stops.reverse()) await step().catch(() => {});
+  };
+  try {
+    const startedWorkers = await Promise.all(Array.from({ length: workers }, startWorker));
+    const startedApis = await Promise.all(Array.from({ length: apis }, () => startApi()));
+    return {
+      redis,
+      db,
+      env,
+      apis: startedApis,
+      workers: startedWorkers,
+      url: startedApis[0]?.url ?? '',
+      startApi,
+      startWorker,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body as JSON; `undefined` where it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it freely
+  readonly json: any;
+}
+
+/** One HTTP call; a body that is not a string is sent as JSON. */
+export async function call(
+  method: string,
+  url: string,
+  options: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<Answer> {
+  const body =
+    options.body === undefined || typeof options.body === 'string'
+      ? options.body
+      : JSON.stringify(options.body);
+  const response = await fetch(url, {
+    method,
+    ...(body === undefined ? {} : { body }),
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers },
+  });
+  const text = await response.text();
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  return { status: response.status, headers: response.headers, text, json };
+}
+
+/** The path of an entry. */
+export function entryUrl(base: string, collection: string, key: string): string {
+  return `${base}/v1/collections/${collection}/entries/${encodeURIComponent(key)}`;
+}
