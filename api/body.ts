@@ -1,9 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { HoldfastError } from '../domain/errors.ts';
 import { HttpError } from './problem.ts';
-
-/** Keeps a byte order mark, so that it is refused as what it is: not JSON. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^-]+\+)?json[ \t]*(?:;|$)/i;
 const OTHER_CHARSET = /;[ \t]*charset=(?!"?utf-?8"?[ \t]*(?:;|$))/i;
@@ -22,11 +20,9 @@ export interface BodyLimits {
 export async function readJsonText(incoming: IncomingMessage, limits: BodyLimits): Promise<string> {
   requireJson(incoming.headers);
   const bytes = await readBytes(incoming, limits);
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    throw new HoldfastError('invalid-request', 'The body is not valid UTF-8.');
-  }
+  // Faster than a fatal TextDecoder, and as strict. A byte order mark is kept, and refused as what it is: not JSON.
+  if (!isUtf8(bytes)) throw new HoldfastError('invalid-request', 'The body is not valid UTF-8.');
+  return bytes.toString('utf8');
 }
 
 function requireJson(headers: IncomingHttpHeaders): void {

@@ -2,39 +2,40 @@ import { pino } from 'pino';
 import { readCollections } from '../config/collections.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { SettingsError } from '../config/problem.ts';
-import { HoldfastError } from '../domain/errors.ts';
 import { createHoldfast } from '../service/create-holdfast.ts';
-import { runApi } from './run.ts';
+import { type RunningApi, runApi } from './run.ts';
 
-/** `npm run api`: the API process. Every address comes from the environment. */
+/** `npm run api`: one API process, all addresses from the environment. */
 async function main(): Promise<void> {
   const environment = readEnvironment();
   const collections = readCollections(environment.HOLDFAST_CONFIG);
   const log = pino({ name: 'holdfast-api', level: environment.LOG_LEVEL });
-  const holdfast = await createHoldfast({ environment, collections, log });
-  const api = await runApi({ environment, holdfast, log });
 
+  let api: RunningApi | undefined;
   let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
+  const stop = async (signal: NodeJS.Signals) => {
     // Who asks twice does not want to wait.
     if (stopping) process.exit(1);
     stopping = true;
-    log.info({ signal }, 'stopping: finishing the requests under way');
-    api.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, 'stopped, but not cleanly');
-        process.exit(1);
-      },
-    );
+    log.info({ signal }, 'stopping: finishing the requests under way; once more to exit at once');
+    try {
+      await api?.stop();
+      process.exit(0);
+    } catch (error) {
+      log.error({ err: error }, 'stopped, but not in good order');
+      process.exit(1);
+    }
   };
+  // Before anything is waited for: a process that waits for its database must stop as readily as one that serves.
   process.on('SIGTERM', stop).on('SIGINT', stop);
+
+  const holdfast = await createHoldfast({ environment, collections, log });
+  api = await runApi({ environment, holdfast, log });
 }
 
 try {
   await main();
 } catch (error) {
-  const expected = error instanceof SettingsError || error instanceof HoldfastError;
-  console.error(expected ? (error as Error).message : error);
+  console.error(error instanceof SettingsError ? error.message : error);
   process.exit(1);
 }

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { ApiDeps } from './api-env.ts';
@@ -49,11 +49,9 @@ export async function stopServer(server: Server, patienceMs: number): Promise<vo
   clearTimeout(cut);
 }
 
-/** What was not HTTP, or too much of it, gets a problem too, unless an answer is already on its way on this socket. */
+/** What was not HTTP, or too much of it, gets a problem too. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  const answering =
-    (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true;
-  if (!socket.writable || answering || error.code === 'ECONNRESET') {
+  if (!socket.writable || error.code === 'ECONNRESET' || isAnswering(socket)) {
     socket.destroy();
   } else if (error.code === 'HPE_HEADER_OVERFLOW') {
     socket.end(problemMessage(431, `The headers are larger than ${MAX_HEADER_BYTES} bytes.`));
@@ -62,4 +60,13 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   } else {
     socket.end(problemMessage(400, 'This is not HTTP as RFC 9112 has it.'));
   }
+}
+
+/**
+ * Whether an earlier request on this socket still waits for its answer, or for the rest of it. A problem would then be
+ * read as the answer to that one, which may be a write that happens.
+ */
+function isAnswering(socket: Socket): boolean {
+  const { _httpMessage: message } = socket as { _httpMessage?: ServerResponse };
+  return message !== undefined && message !== null && (message.headersSent || message.req.complete);
 }

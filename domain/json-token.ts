@@ -1,8 +1,8 @@
 /** Digits of one number, those of its exponent included. */
-export const MAX_NUMBER_DIGITS = 100;
+const MAX_NUMBER_DIGITS = 100;
 
 /** `jsonb` writes numbers out in full: `1e131071` comes back as 131,072 digits. */
-export const MAX_NUMBER_EXPONENT = 308;
+const MAX_NUMBER_EXPONENT = 308;
 
 const QUOTE = 0x22;
 const PLUS = 0x2b;

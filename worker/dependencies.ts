@@ -50,7 +50,8 @@ export function temporalDependency(environment: Environment): Dependency<NativeC
       }
       return undefined;
     },
-    describe: message,
+    // The native client wraps what happened in its own types: `… message: "Connection refused" …`.
+    describe: (error) => /message: \\?"([^"\\]+)/.exec(message(error))?.[1] ?? message(error),
   };
 }
 
@@ -72,12 +73,22 @@ export function postgresDependency({ db }: DatabaseHandle): Dependency<void> {
   };
 }
 
-export function redisDependency(redis: RedisStore): Dependency<void> {
+/**
+ * A Redis that takes commands.
+ * @param connectionError the last trouble of the connection: a refused password shows there, commands only fail.
+ */
+export function redisDependency(
+  redis: RedisStore,
+  connectionError: () => Error | undefined,
+): Dependency<void> {
+  const cause = (error: unknown) => message(connectionError() ?? error);
   return {
     name: 'Redis',
     attempt: () => redis.ping(),
     hopeless: (error) =>
-      /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(message(error)) ? `${message(error)} (REDIS_URL)` : undefined,
-    describe: message,
+      /^(NOAUTH|WRONGPASS|NOPERM)\b/.test(cause(error))
+        ? `wrong user or password (REDIS_URL): ${cause(error)}`
+        : undefined,
+    describe: cause,
   };
 }

@@ -37,10 +37,14 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
     timeoutMs: environment.POSTGRES_TIMEOUT_MS,
     applicationName: 'holdfast-worker',
   });
+  let redisTrouble: Error | undefined;
   const redis = connectRedis({
     url: environment.REDIS_URL,
     timeoutMs: environment.REDIS_TIMEOUT_MS,
     name: 'holdfast-worker',
+    onError: (error) => {
+      redisTrouble = error;
+    },
   });
   const stop = new AbortController();
   const ending = AbortSignal.any([signal, stop.signal]);
@@ -49,7 +53,10 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
     const options = { logger, signal: ending };
     const stores = Promise.all([
       waitFor(postgresDependency(database), options),
-      waitFor(redisDependency(redis), options),
+      waitFor(
+        redisDependency(redis, () => redisTrouble),
+        options,
+      ),
     ]);
     stores.catch(() => {});
     connection = await waitFor(temporalDependency(environment), options);

@@ -27,9 +27,16 @@ export function withDeadline(
         log.error({ requestId: requestId(c.env) }, 'a request was cut off: it outlived its deadline');
         reject(late(effect));
       }, limitMs + GRACE_MS);
-      handler(c, performance.now() + limitMs)
-        .finally(() => clearTimeout(timer))
-        .then(resolve, reject);
+      handler(c, performance.now() + limitMs).then(
+        (response) => {
+          clearTimeout(timer);
+          resolve(response);
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
     });
 }
 

@@ -70,7 +70,8 @@ export async function commitIncrement(
 ): Promise<
   { outcome: 'committed'; created: boolean; value: number } | { outcome: 'overflow' } | NotCommitted
 > {
-  const sum = sql`(coalesce(CASE WHEN b.deleted IS FALSE THEN b.value END, 0)::numeric + ${commit.by}::numeric)`;
+  // A tombstone holds no value, so it counts as 0 too.
+  const sum = sql`(coalesce(b.value, 0)::numeric + ${commit.by}::numeric)`;
   const answer = await commitRow(db, {
     ...commit,
     kind: 'counter',

@@ -41,6 +41,9 @@ function connect(options: RedisOptions, name: string): Redis {
     connectionName: name,
     connectTimeout: options.timeoutMs,
     commandTimeout: options.timeoutMs,
+    // A connection on which nothing comes back is given up a little before its commands are: then those that wait behind
+    // them, and later ones, are known not to have been sent, instead of each ending in doubt.
+    socketTimeout: Math.ceil(options.timeoutMs * 0.9),
     enableAutoPipelining: true,
     // The three together: a command is sent at most once, and nothing is sent later than it was meant.
     autoResendUnfulfilledCommands: false,
@@ -69,13 +72,13 @@ export function connectRedis(options: RedisOptions): RedisStore {
     for (const { source } of SCRIPTS.values()) redis.script('LOAD', source).catch(() => {});
   });
 
-  async function evaluate(found: Script, args: (string | number)[]): Promise<ScriptReply> {
+  // The arguments travel as one array: a recovery may have more of them than a JavaScript call can take.
+  async function evaluate(found: Script, args: readonly (string | number)[]): Promise<ScriptReply> {
     try {
-      return (await redis.evalsha(found.sha, ...(args as [number, ...string[]]))) as ScriptReply;
+      return (await redis.call('evalsha', [found.sha, ...args])) as ScriptReply;
     } catch (error) {
       // Refused before it ran, so sending it again, with its text, is the first time.
-      if (isNoScript(error))
-        return (await redis.eval(found.source, ...(args as [number, ...string[]]))) as ScriptReply;
+      if (isNoScript(error)) return (await redis.call('eval', [found.source, ...args])) as ScriptReply;
       throw error;
     }
   }

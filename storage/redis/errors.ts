@@ -38,6 +38,9 @@ export class EpochChanged extends Error {
 /** ioredis rejects with this text, and only with this, what it never wrote to the socket. */
 const NEVER_SENT = "Stream isn't writeable and enableOfflineQueue options is false";
 
+/** How the text of an error ends that comes from the middle of a script. */
+const INSIDE_SCRIPT = / script: [0-9a-f]{40}, on @/;
+
 /** Replies by which Redis refuses a command before it runs. Any other reply may come from the middle of a script. */
 const REFUSED_BEFORE_RUNNING =
   /^(NOSCRIPT|LOADING|READONLY|MASTERDOWN|BUSY|NOAUTH|NOPERM|WRONGPASS|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOREPLICAS|MISCONF)\b/;
@@ -52,6 +55,7 @@ export function classifyRedisError(
 ): RedisUnavailable | RedisOutOfMemory | RedisOutcomeUnknown {
   const message = error instanceof Error ? error.message : String(error);
   if (message === NEVER_SENT) return new RedisUnavailable('Redis is not connected', error);
+  if (INSIDE_SCRIPT.test(message)) return new RedisOutcomeUnknown(message, error);
   if (message.startsWith('OOM ')) return new RedisOutOfMemory(error);
   if (REFUSED_BEFORE_RUNNING.test(message)) return new RedisUnavailable(message, error);
   return new RedisOutcomeUnknown(message, error);

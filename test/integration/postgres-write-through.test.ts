@@ -134,6 +134,8 @@ test('past its deadline a commit does nothing', async () => {
   const past = (Date.now() - 10) * 1_000;
   expect(await commit(put('a', 10, '1'), { notAfterMicros: past })).toEqual({ outcome: 'too-late' });
   expect(await increment('x', 10, 1, { notAfterMicros: past })).toEqual({ outcome: 'too-late' });
+  const unmet = { notAfterMicros: past, condition: { ifVersion: 4 } };
+  expect(await commit(put('a', 10, '1'), unmet)).toEqual({ outcome: 'too-late' });
   expect(await readEntry(fixture.db, 'document', { collection: 'carts', key: 'a' })).toBeUndefined();
   expect((await readFence(fixture.db, 0)).clock).toBe(0);
 });

@@ -51,8 +51,8 @@ describe('a write', () => {
     expect(await redis.raw.hgetall(p.keys.index)).toEqual({ 'docs/a': id });
     const state = await redis.raw.hgetall(p.keys.state);
     expect(state).toMatchObject({ clock: String(version), count: '1' });
-    expect(Number(state['since'])).toBeGreaterThan(0);
-    expect(Number(state['bytes'])).toBe(mutationBytes('docs/a', '{"n": 1.0}'));
+    expect(Number(state.since)).toBeGreaterThan(0);
+    expect(Number(state.bytes)).toBe(mutationBytes('docs/a', '{"n": 1.0}'));
   });
 
   test('keeps text as it is: spaces, newlines, other alphabets, digits that look like a head', async () => {
@@ -92,8 +92,8 @@ describe('a write', () => {
     const second = staged(await p.put('a', '3'));
     expect(second.batchId).toBe(first.batchId);
     const state = await redis.raw.hgetall(p.keys.state);
-    expect(state['count']).toBe('2');
-    expect(Number(state['bytes'])).toBe(mutationBytes('docs/a', '3') + mutationBytes('docs/b', '2'));
+    expect(state.count).toBe('2');
+    expect(Number(state.bytes)).toBe(mutationBytes('docs/a', '3') + mutationBytes('docs/b', '2'));
     expect(contentOf(sealed(await p.seal()).batch)).toEqual({ 'docs/a': '3', 'docs/b': '2' });
   });
 

@@ -15,10 +15,28 @@ import type {
 export const FAKE_COLLECTIONS: Collections = new Map(
   (
     [
-      { name: 'orders', mode: 'write-through', kind: 'document', acknowledge: 'persisted', cacheTtlSeconds: 3600 },
+      {
+        name: 'orders',
+        mode: 'write-through',
+        kind: 'document',
+        acknowledge: 'persisted',
+        cacheTtlSeconds: 3600,
+      },
       { name: 'carts', mode: 'write-behind', kind: 'document', acknowledge: 'queued', cacheTtlSeconds: 3600 },
-      { name: 'page-views', mode: 'write-behind', kind: 'counter', acknowledge: 'cached', cacheTtlSeconds: 60 },
-      { name: 'balances', mode: 'write-through', kind: 'counter', acknowledge: 'persisted', cacheTtlSeconds: 60 },
+      {
+        name: 'page-views',
+        mode: 'write-behind',
+        kind: 'counter',
+        acknowledge: 'cached',
+        cacheTtlSeconds: 60,
+      },
+      {
+        name: 'balances',
+        mode: 'write-through',
+        kind: 'counter',
+        acknowledge: 'persisted',
+        cacheTtlSeconds: 60,
+      },
     ] as const
   ).map((collection) => [collection.name, collection]),
 );
@@ -79,7 +97,8 @@ export function createFakeHoldfast(): FakeHoldfast {
     async increment(collection, key, by, options) {
       await called({ method: 'increment', key, options });
       const value = Number(stateOf(collection.name, key).value ?? 0) + by;
-      if (!Number.isSafeInteger(value)) throw new HoldfastError('counter-overflow', 'It would leave its range.');
+      if (!Number.isSafeInteger(value))
+        throw new HoldfastError('counter-overflow', 'It would leave its range.');
       return { ...write(collection, key, options, String(value)), value };
     },
     async explain(collection, key, options) {
@@ -123,7 +142,9 @@ export function createFakeHoldfast(): FakeHoldfast {
     const refused =
       condition !== undefined && ('ifAbsent' in condition ? current !== 0 : condition.ifVersion !== current);
     if (refused) {
-      throw new HoldfastError('precondition-failed', 'The entry has another version.', { currentVersion: current });
+      throw new HoldfastError('precondition-failed', 'The entry has another version.', {
+        currentVersion: current,
+      });
     }
     version += 2;
     fake.entries.set(`${collection.name}/${key}`, { version, value });

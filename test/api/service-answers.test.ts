@@ -1,0 +1,233 @@
+import { pino } from 'pino';
+import { expect, test, vi } from 'vitest';
+import { runApi } from '../../api/run.ts';
+import { stopServer } from '../../api/server.ts';
+import { readEnvironment } from '../../config/environment.ts';
+import { createFakeHoldfast } from '../support/fake-holdfast.ts';
+import { problemOf, startApi } from './fixture.ts';
+
+const CART = '/v1/collections/carts/entries/ada';
+
+/** A door that stays shut until `open` is called. */
+function door(): { readonly wait: Promise<void>; open(): void } {
+  let open = () => {};
+  const wait = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { wait, open };
+}
+
+test('an unknown path is a problem with every member', async () => {
+  const { request } = await startApi();
+  const response = await request('GET', '/v2/nothing?x=1');
+  expect(response.status).toBe(404);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(await problemOf(response)).toEqual({
+    type: 'urn:holdfast:problem:route-not-found',
+    title: 'There is nothing at this path',
+    status: 404,
+    detail: expect.any(String),
+    instance: '/v2/nothing',
+    code: 'route-not-found',
+    requestId: response.headers.get('x-request-id'),
+  });
+});
+
+test('an unknown collection is collection-not-found', async () => {
+  const { request } = await startApi();
+  for (const [method, suffix] of [
+    ['GET', ''],
+    ['PUT', ''],
+    ['DELETE', ''],
+    ['POST', '/increment'],
+    ['GET', '/explanation'],
+  ]) {
+    const response = await request(method as string, `/v1/collections/nope/entries/a${suffix}`);
+    expect(response.status).toBe(404);
+    expect(await problemOf(response)).toMatchObject({ code: 'collection-not-found' });
+  }
+});
+
+test.each([
+  ['POST', CART, 'GET, HEAD, PUT, DELETE'],
+  ['PATCH', CART, 'GET, HEAD, PUT, DELETE'],
+  ['OPTIONS', CART, 'GET, HEAD, PUT, DELETE'],
+  ['GET', `${CART}/increment`, 'POST'],
+  ['DELETE', `${CART}/explanation`, 'GET, HEAD'],
+  ['PUT', '/v1/collections', 'GET, HEAD'],
+])('%s %s is 405 and allows %s', async (method, path, allow) => {
+  const { request } = await startApi();
+  const response = await request(method, path);
+  expect(response.status).toBe(405);
+  expect(response.headers.get('allow')).toBe(allow);
+  expect(await problemOf(response)).toMatchObject({ code: 'method-not-allowed' });
+});
+
+test('X-Request-Id is taken where it is well formed, and made where it is not', async () => {
+  const { request } = await startApi();
+  const answered = async (id?: string) =>
+    (await request('GET', CART, id === undefined ? {} : { headers: { 'x-request-id': id } })).headers.get(
+      'x-request-id',
+    );
+  expect(await answered('abc-1:2/3=')).toBe('abc-1:2/3=');
+  const made = new Set([
+    await answered(),
+    await answered(),
+    await answered('has space'),
+    await answered('x'.repeat(129)),
+  ]);
+  expect(made.size).toBe(4);
+  for (const id of made) expect(id).toMatch(/^[0-9a-f]{12}-[0-9a-z]+$/);
+});
+
+test('an unexpected error is 500 without internals, and logged once with its stack and the request id', async () => {
+  const { request, holdfast, logged } = await startApi();
+  holdfast.before = () => {
+    throw new TypeError('secret detail');
+  };
+  const response = await request('PUT', CART, {
+    body: Buffer.from('"value"'),
+    headers: { 'x-request-id': 'r-1' },
+  });
+  expect(response.status).toBe(500);
+  const text = await response.text();
+  expect(JSON.parse(text)).toMatchObject({ code: 'internal', requestId: 'r-1' });
+  expect(text).not.toContain('secret');
+  const errors = logged.filter(({ level }) => level === 50);
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toMatchObject({
+    requestId: 'r-1',
+    err: { stack: expect.stringContaining('secret detail') },
+  });
+});
+
+test('past the requests in flight the answer is 503 with Retry-After; probes are still answered', async () => {
+  const { request, holdfast } = await startApi({ MAX_REQUESTS_IN_FLIGHT: 1 });
+  const { wait, open } = door();
+  holdfast.before = () => wait;
+  const first = request('GET', CART);
+  await vi.waitFor(() => expect(holdfast.calls).toHaveLength(1));
+  const second = await request('PUT', CART, { body: Buffer.from('1') });
+  expect(second.status).toBe(503);
+  expect(second.headers.get('retry-after')).toBe('1');
+  expect(await problemOf(second)).toMatchObject({ code: 'overloaded' });
+  expect((await request('GET', '/livez')).status).toBe(200);
+  expect((await request('GET', '/readyz')).status).toBe(200);
+  open();
+  expect((await first).status).toBe(404);
+  expect((await request('GET', CART)).status).toBe(404);
+  expect(holdfast.calls).toHaveLength(2);
+});
+
+test('use cases get the deadline of the request', async () => {
+  const { request, holdfast } = await startApi({ REQUEST_DEADLINE_MS: 3_000 });
+  const from = performance.now();
+  await request('GET', CART);
+  const deadlineAt = holdfast.calls[0]?.options.deadlineAt as number;
+  expect(deadlineAt).toBeGreaterThanOrEqual(from + 3_000);
+  expect(deadlineAt).toBeLessThanOrEqual(performance.now() + 3_000);
+});
+
+test('a use case that outlives its deadline is cut off: a read 504, a write outcome-unknown', async () => {
+  const { request, holdfast, logged } = await startApi({ REQUEST_DEADLINE_MS: 100 });
+  holdfast.before = () => new Promise(() => {});
+  const [read, write] = await Promise.all([request('GET', CART), request('DELETE', CART)]);
+  expect(read.status).toBe(504);
+  expect(await problemOf(read)).toMatchObject({ code: 'deadline-exceeded' });
+  expect(write.status).toBe(503);
+  expect(await problemOf(write)).toMatchObject({ code: 'outcome-unknown' });
+  expect(logged.filter(({ level }) => level === 50)).toHaveLength(2);
+});
+
+test('no key and no value is logged', async () => {
+  const { request, holdfast, logged } = await startApi();
+  holdfast.before = () => {
+    throw new Error('broken');
+  };
+  await request('PUT', '/v1/collections/carts/entries/secret-key', { body: Buffer.from('"secret-value"') });
+  expect(logged).not.toEqual([]);
+  expect(JSON.stringify(logged)).not.toMatch(/secret-(key|value)/);
+});
+
+test('/livez does not ask any dependency', async () => {
+  const { request, holdfast } = await startApi();
+  holdfast.health = () => Promise.reject(new Error('must not be asked'));
+  const response = await request('GET', '/livez');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ status: 'alive' });
+});
+
+test.each([
+  [[], 200, 'ready'],
+  [['workers'], 200, 'degraded'],
+  [['redis'], 200, 'degraded'],
+  [['postgres', 'temporal'], 200, 'degraded'],
+  [['redis', 'postgres'], 503, 'unavailable'],
+])('/readyz with %j down answers %i %s', async (down, status, word) => {
+  const { request, holdfast } = await startApi();
+  holdfast.dependencies = holdfast.dependencies.map((health) =>
+    (down as string[]).includes(health.dependency)
+      ? { ...health, ok: false, problem: 'no connection', impact: 'reads go on' }
+      : health,
+  );
+  const response = await request('GET', '/readyz');
+  expect(response.status).toBe(status);
+  expect(await response.json()).toEqual({ status: word, dependencies: holdfast.dependencies });
+});
+
+test('/readyz turns 503 when the process is stopping', async () => {
+  const { request, stopping } = await startApi();
+  stopping.abort();
+  const response = await request('GET', '/readyz');
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({ status: 'stopping' });
+});
+
+test('stopping finishes the requests under way and closes idle connections', async () => {
+  const { request, holdfast, server, port } = await startApi();
+  await request('GET', '/livez');
+  const { wait, open } = door();
+  holdfast.before = () => wait;
+  const underWay = request('GET', CART);
+  await vi.waitFor(() => expect(holdfast.calls).toHaveLength(1));
+  let stopped = false;
+  const stop = stopServer(server, 30_000).then(() => {
+    stopped = true;
+  });
+  await expect(
+    fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } }),
+  ).rejects.toThrow();
+  expect(stopped).toBe(false);
+  open();
+  expect((await underWay).status).toBe(404);
+  await stop;
+});
+
+test('stopping cuts off what does not finish', async () => {
+  const { request, holdfast, server } = await startApi();
+  holdfast.before = () => new Promise(() => {});
+  const underWay = expect(request('GET', CART)).rejects.toThrow();
+  await vi.waitFor(() => expect(holdfast.calls).toHaveLength(1));
+  await stopServer(server, 50);
+  await underWay;
+});
+
+test('a running API says where it listens, and closes Holdfast when it stops', async () => {
+  const holdfast = createFakeHoldfast();
+  const environment = readEnvironment({ PORT: '0' });
+  const log = pino({ level: 'silent' });
+  const api = await runApi({ environment, holdfast, log });
+  expect((await fetch(`${api.url}/livez`)).status).toBe(200);
+  await api.stop();
+  expect(holdfast.closed).toBe(true);
+});
+
+test('a port in use is one clear line, and Holdfast is closed again', async () => {
+  const { port } = await startApi();
+  const holdfast = createFakeHoldfast();
+  const environment = readEnvironment({ PORT: String(port) });
+  await expect(runApi({ environment, holdfast, log: pino({ level: 'silent' }) })).rejects.toThrow(
+    `PORT: ${port} on 127.0.0.1 is in use`,
+  );
+  expect(holdfast.closed).toBe(true);
+});

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { ENVIRONMENT_VARIABLES, readEnvironment } from '../../config/environment.ts';
+import { SettingsError } from '../../config/problem.ts';
+
+function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    readEnvironment(env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('every setting has a default', () => {
+  const environment = readEnvironment({});
+  expect(Object.keys(environment)).toEqual(ENVIRONMENT_VARIABLES);
+  expect(environment).toMatchObject({
+    HOST: '127.0.0.1',
+    PORT: 8080,
+    REDIS_URL: 'redis://127.0.0.1:6379',
+    TEMPORAL_ADDRESS: '127.0.0.1:7233',
+    TEMPORAL_NAMESPACE: 'default',
+    PARTITIONS: 1,
+    SLOTS: 32,
+    BATCH_MAX_BYTES: 262_144,
+  });
+});
+
+test('the defaults keep the promises between them', () => {
+  const e = readEnvironment({});
+  expect(e.GATHER_MAX_MS).toBeLessThan(e.REQUEST_DEADLINE_MS);
+  expect(e.FLUSH_INTERVAL_MS).toBeLessThan(e.GATHER_MAX_MS);
+  expect(e.REDIS_TIMEOUT_MS).toBeLessThan(e.REQUEST_DEADLINE_MS);
+  expect(e.QUERY_TIMEOUT_MS).toBeLessThan(e.REQUEST_DEADLINE_MS);
+  expect(e.MAX_VALUE_BYTES).toBeLessThan(e.BATCH_MAX_BYTES);
+});
+
+test('variables are read, numbers as numbers, and unknown ones are left alone', () => {
+  const environment = readEnvironment({
+    PORT: '0',
+    LOG_LEVEL: 'debug',
+    REDIS_URL: 'rediss://r:1/2',
+    PATH: '/bin',
+  });
+  expect(environment).toMatchObject({ PORT: 0, LOG_LEVEL: 'debug', REDIS_URL: 'rediss://r:1/2' });
+  expect(environment).not.toHaveProperty('PATH');
+});
+
+test('an empty variable counts as not set', () => {
+  expect(readEnvironment({ PORT: '', REDIS_URL: '', HOST: '' })).toEqual(readEnvironment({}));
+});
+
+test('the result cannot be changed', () => {
+  expect(Object.isFrozen(readEnvironment({}))).toBe(true);
+});
+
+describe('problems', () => {
+  test('are listed all at once, each with its variable, in one error that can be shown to a person', () => {
+    const env = { PORT: 'http', LOG_LEVEL: 'loud', REDIS_URL: 'localhost', SLOTS: '1', PARTITIONS: '101' };
+    const problems = problemsOf(env);
+    expect(problems.map((line) => line.split(':')[0]).sort()).toEqual(Object.keys(env).sort());
+    expect(() => readEnvironment(env)).toThrow(/cannot start.*- PORT.*- PARTITIONS/s);
+  });
+
+  test.each([
+    ['PORT', '65536', 'must be at most 65535'],
+    ['PORT', '-1', 'must be a whole number'],
+    ['PORT', '80.5', 'must be a whole number'],
+    ['PORT', '1e3', 'must be a whole number'],
+    ['PORT', ' 80', 'must be a whole number'],
+    ['SLOTS', '1', 'must be at least 2'],
+    ['REDIS_URL', 'http://x', 'must be a URL that begins with redis:// or rediss://'],
+    ['DATABASE_URL', 'mysql://x', 'must be a URL that begins with postgres:// or postgresql://'],
+    ['DATABASE_URL', 'postgres', 'must be a URL that begins with postgres:// or postgresql://'],
+    ['TEMPORAL_UI_URL', 'ftp://x', 'must be a URL that begins with http:// or https://'],
+  ])('%s=%s: %s', (name, value, message) => {
+    expect(problemsOf({ [name]: value })).toEqual([`${name}: ${message}`]);
+  });
+
+  test('do not show the value: a database URL holds a password', () => {
+    expect(
+      problemsOf({ DATABASE_URL: 'mysql://user:hunter2@db', REDIS_URL: 'hunter2' }).join(),
+    ).not.toContain('hunter2');
+  });
+});
