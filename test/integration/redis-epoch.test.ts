@@ -32,20 +32,24 @@ afterAll(() => redis.stop());
 
 type Call = (p: TestPartition, epoch: string, offered: SealedBatch) => Promise<unknown>;
 const CALLS: Record<string, Call> = {
-  write: (p, epoch) =>
-    stageWrite(redis.store, { ...A, kind: 'document', value: '2' }, p.options({ epoch })),
+  write: (p, epoch) => stageWrite(redis.store, { ...A, kind: 'document', value: '2' }, p.options({ epoch })),
   increment: (p, epoch) => stageIncrement(redis.store, { ...C, by: 1 }, p.options({ epoch })),
   lookup: ({ partition }, epoch) =>
     lookup(redis.store, A, { partition, epoch, token: 't', leaseMs: 60_000, writeThrough: false }),
   inspect: ({ partition }, epoch) => inspect(redis.store, A, { partition, epoch }),
   fill: ({ partition }, epoch) =>
-    fill(redis.store, A, { version: 2, value: '1' }, {
-      partition,
-      epoch,
-      lease: 't',
-      kind: 'document',
-      ttlMs: 60_000,
-    }),
+    fill(
+      redis.store,
+      A,
+      { version: 2, value: '1' },
+      {
+        partition,
+        epoch,
+        lease: 't',
+        kind: 'document',
+        ttlMs: 60_000,
+      },
+    ),
   void: ({ partition }, epoch) =>
     voidEntry(redis.store, A, {
       partition,
@@ -55,14 +59,19 @@ const CALLS: Record<string, Call> = {
       blockMs: 60_000,
     }),
   settle: ({ partition }, epoch) =>
-    settleEntry(redis.store, A, { token: 't', version: Number.MAX_SAFE_INTEGER - 1 }, {
-      partition,
-      epoch,
-      kind: 'document',
-      value: '1',
-      ttlMs: 60_000,
-      committed: true,
-    }),
+    settleEntry(
+      redis.store,
+      A,
+      { token: 't', version: Number.MAX_SAFE_INTEGER - 1 },
+      {
+        partition,
+        epoch,
+        kind: 'document',
+        value: '1',
+        ttlMs: 60_000,
+        committed: true,
+      },
+    ),
   seal: ({ partition }, epoch) =>
     sealBatch(redis.store, { partition, epoch, slots: 4, gatherMinMs: 0, gatherMaxMs: 0 }),
   adopt: ({ partition }, epoch) => adoptBatch(redis.store, { partition, epoch, olderThanMs: 0 }),

@@ -62,12 +62,17 @@ describe('where Redis is full', () => {
     [
       'a fill',
       (p) =>
-        fill(redis.store, { collection: 'docs', key: 'missing' }, { version: 2, value: '1' }, {
-          ...p,
-          lease: 'lease',
-          kind: 'document',
-          ttlMs: 60_000,
-        }),
+        fill(
+          redis.store,
+          { collection: 'docs', key: 'missing' },
+          { version: 2, value: '1' },
+          {
+            ...p,
+            lease: 'lease',
+            kind: 'document',
+            ttlMs: 60_000,
+          },
+        ),
     ],
   ])('%s fails as a whole', async (_what, call) => {
     const { p } = await fullPartition();
@@ -163,7 +168,13 @@ test('eviction of what has a TTL takes copies, never batches, index or state', a
       const { batch, slot } = next.sealed;
       await confirmBatch(small.store, batch, slot, 'run');
       const entries = entriesOf(batch);
-      await releaseBatch(small.store, { ...p, batchId: batch.id, entries, setAside: [], outcome: 'persisted' });
+      await releaseBatch(small.store, {
+        ...p,
+        batchId: batch.id,
+        entries,
+        setAside: [],
+        outcome: 'persisted',
+      });
     }
     expect(kept).toEqual(new Set(acknowledged));
     staged(await p.put('after', '1'));
