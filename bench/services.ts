@@ -53,7 +53,8 @@ export async function startServices(progress: Progress): Promise<Services> {
       startPostgres(folder, progress, children),
       startTemporal(folder, progress, children),
     ] as const);
-    await query(postgres.url('postgres'), 'CREATE EXTENSION pg_stat_statements');
+    // Every database made from now on has its view.
+    await query(postgres.url('template1'), 'CREATE EXTENSION pg_stat_statements');
     return {
       folder,
       postgres,

@@ -345,8 +345,12 @@ describe('messages', () => {
       name: 'other',
       onError: (error) => errors.push(error),
     });
+    let asked = false;
     proxy.cutOn('request', (bytes) => {
-      if (bytes.includes(EVENTS_CHANNEL)) proxy.hold('answer');
+      if (!asked && bytes.includes(EVENTS_CHANNEL)) {
+        asked = true;
+        proxy.hold('answer');
+      }
       return false;
     });
     other.subscribe(
