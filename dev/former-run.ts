@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Progress } from './problem.ts';
+import { Problem, type Progress } from './problem.ts';
 import type { Child } from './services/child.ts';
 import { until } from './until.ts';
 
@@ -28,10 +28,24 @@ function beginOf(pid: number): string {
   }
 }
 
+interface FormerRun {
+  /** The process that started them. */
+  readonly parent: Recorded;
+  readonly children: readonly Recorded[];
+}
+
+function isAlive({ pid, began }: Recorded): boolean {
+  return began !== '' && beginOf(pid) === began;
+}
+
 /** Notes what we started, for the next run: should this one be killed, it shall not meet its servers still at work. */
 export function recordChildren(file: string, children: readonly Child[]): void {
-  const records = children.map(({ name, pid }): Recorded => ({ name, pid, began: beginOf(pid) }));
-  writeFileSync(file, JSON.stringify(records));
+  const recorded = (name: string, pid: number): Recorded => ({ name, pid, began: beginOf(pid) });
+  const run: FormerRun = {
+    parent: recorded('parent', process.pid),
+    children: children.map(({ name, pid }) => recorded(name, pid)),
+  };
+  writeFileSync(file, JSON.stringify(run));
 }
 
 /** Everything was stopped in good order. */
@@ -42,21 +56,22 @@ export function forgetChildren(file: string): void {
 /**
  * After a run that was killed: waits until its servers have ended (its guard sees to that), and kills what is left
  * after 15 seconds, so that no two servers ever work on the same data.
+ * @throws Problem when that run is still alive.
  */
 export async function untilFormerRunIsGone(file: string, progress: Progress): Promise<void> {
-  let records: readonly Recorded[];
+  let run: FormerRun;
   try {
-    records = JSON.parse(readFileSync(file, 'utf8')) as Recorded[];
+    run = JSON.parse(readFileSync(file, 'utf8')) as FormerRun;
   } catch {
     return;
   }
-  const left = () => records.filter(({ pid, began }) => began !== '' && beginOf(pid) === began);
-  if (left().length > 0)
-    progress(
-      `waiting for the end of a former run: ${left()
-        .map(({ name }) => name)
-        .join(', ')}`,
-    );
+  if (isAlive(run.parent))
+    throw new Problem(`The services of this clone run already (process ${run.parent.pid}).`);
+  const left = () => run.children.filter(isAlive);
+  if (left().length > 0) {
+    const names = left().map(({ name }) => name);
+    progress(`waiting for the end of a former run: ${names.join(', ')}`);
+  }
   await until(() => left().length === 0, { timeoutMs: 15_000, everyMs: 200, what: 'their end' }).catch(() => {
     for (const { pid } of left()) process.kill(pid, 'SIGKILL');
   });

@@ -31,14 +31,13 @@ export async function startStack(session: Session): Promise<Addresses> {
   const { progress } = session;
   const folder = stateFolder();
   const record = join(folder, 'children.json');
-  await untilFormerRunIsGone(record, progress);
-  session.atEnd(() => forgetChildren(record));
-
   const [redis, postgres, temporal] = await allOrProblem([
     REDIS_URL ? useRedis(REDIS_URL) : prepareRedis(session, folder),
     DATABASE_URL ? usePostgres(DATABASE_URL) : preparePostgres(session),
     TEMPORAL_ADDRESS ? useTemporal(TEMPORAL_ADDRESS, TEMPORAL_UI_URL) : prepareTemporal(session, folder),
   ]);
+  await untilFormerRunIsGone(record, progress);
+  session.atEnd(() => forgetChildren(record));
   const [redisUrl, databaseUrl, [temporalAddress, temporalUiUrl]] = await allOrProblem([
     redis(),
     postgres(),

@@ -9,12 +9,15 @@ export function answerError(log: Logger): (error: Error, c: ApiContext) => Respo
   return (error, c) => {
     if (error instanceof HoldfastError && error.code !== 'internal') {
       if (log.isLevelEnabled('debug')) {
-        log.debug({ requestId: requestId(c.env), code: error.code, cause: error.cause }, error.message);
+        log.debug({ requestId: requestId(c.env), code: error.code }, error.message);
       }
       return problemResponse(c, { ...error.details, code: error.code, detail: error.message });
     }
     if (error instanceof HttpError) return problemResponse(c, { code: error.code, detail: error.message });
-    log.error({ requestId: requestId(c.env), err: error }, 'a request failed for an unexpected reason');
+    log.error(
+      { requestId: requestId(c.env), err: traces(error) },
+      'a request failed for an unexpected reason',
+    );
     return problemResponse(c, {
       code: 'internal',
       detail: 'Holdfast made a mistake; its log names the reason under this requestId.',
@@ -32,10 +35,17 @@ export function answerBrokenRequest(log: Logger): (error: unknown) => Response {
           'The request target or the Host header is not valid; characters such as "\\" must be percent-encoded.',
       });
     }
-    log.error({ err: error }, 'a request failed before it reached a route');
+    log.error({ err: traces(error) }, 'a request failed before it reached a route');
     return problemWithoutRequest({
       code: 'internal',
       detail: 'Holdfast made a mistake; its log names the reason.',
     });
   };
+}
+
+/** What a log may show of an error: not its other members, in which drivers repeat the values they choked on. */
+function traces(error: unknown): object {
+  if (!(error instanceof Error)) return { message: `something that is no Error was thrown: ${typeof error}` };
+  const { name, message, stack, cause } = error;
+  return { type: name, message, stack, ...(cause === undefined ? {} : { cause: traces(cause) }) };
 }

@@ -71,7 +71,7 @@ function show(command: string, args: readonly string[], line: Progress): Promise
     let last = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
-        for (const one of text.split(/[\r\n]+/).filter((part) => part.trim() !== '')) {
+        for (const one of text.split(/[\r\n]+/).filter((part) => part.trim() !== '' && !/\d%$/.test(part))) {
           last = one;
           line(one);
         }

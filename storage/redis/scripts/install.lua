@@ -33,19 +33,14 @@ local at = 10 + 3 * n
 for i = 0, tonumber(ARGV[at]) - 1 do floor[ARGV[at + 1 + i * 2]] = tonumber(ARGV[at + 2 + i * 2]) end
 for id, version in pairs(best) do floor[id] = math.max(floor[id] or 0, version) end
 
+-- Oldest first, sealed or not: their numbers are of one epoch.
 local survivors = {}
-local order = redis.call('LRANGE', KEYS[4], 0, -1)
 local closed = redis.call('HGETALL', KEYS[3])
-local content_of = {}
-for i = 1, #closed, 2 do content_of[closed[i]] = closed[i + 1] end
-for _, id in ipairs(order) do
-  if content_of[id] then
-    survivors[#survivors + 1] = cmsgpack.unpack(content_of[id])
-    content_of[id] = nil
-  end
+for i = 1, #closed, 2 do
+  survivors[#survivors + 1] = { tonumber(string.match(closed[i], '%d+$')), cmsgpack.unpack(closed[i + 1]) }
 end
--- Sealed ones are in no queue any more; they are older than those that are.
-for _, packed in pairs(content_of) do table.insert(survivors, 1, cmsgpack.unpack(packed)) end
+table.sort(survivors, function(a, b) return a[1] < b[1] end)
+for i, survivor in ipairs(survivors) do survivors[i] = survivor[2] end
 survivors[#survivors + 1] = redis.call('HGETALL', KEYS[2])
 
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
