@@ -96,7 +96,9 @@ export async function recoverPartition(
         pending: pending.length,
         ms: Math.round(performance.now() - started),
       },
-      'Redis had lost the memory of a partition: recovered it',
+      fence.epoch === FIRST_EPOCH
+        ? 'a partition is used for the first time'
+        : 'Redis had lost the memory of a partition: recovered it',
     );
     return epoch;
   } catch (error) {

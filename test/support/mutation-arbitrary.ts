@@ -14,7 +14,7 @@ export const key: fc.Arbitrary<string> = fc
   )
   .filter((text) => keyProblem(text) === undefined);
 
-export const version: fc.Arbitrary<number> = fc.integer({ min: 1, max: MAX_VERSION });
+const version: fc.Arbitrary<number> = fc.integer({ min: 1, max: MAX_VERSION });
 
 const entry: fc.Arbitrary<EntryRef> = fc.record({ collection: collectionName, key });
 
