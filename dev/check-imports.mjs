@@ -21,7 +21,8 @@ const LAYERS = {
     types: ['activities'],
     packages: ['@temporalio/workflow', '@temporalio/common'],
   },
-  activities: { may: ['storage', 'domain', 'config'] },
+  // They share the payloads: what a workflow sends is what an activity receives.
+  activities: { may: ['storage', 'domain', 'config'], types: ['workflows'] },
   // The worker is a process entry as a whole.
   worker: { may: ['activities', 'workflows', 'storage', 'config'] },
   console: { may: [] },

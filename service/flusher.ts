@@ -38,7 +38,8 @@ export interface Flusher {
  * is under way (group commit). Waiting writes are flushed at once, others after the flush interval.
  */
 export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, waiters: Waiters): Flusher {
-  const { PARTITIONS, SLOTS, FLUSH_INTERVAL_MS, GATHER_MAX_MS, ADOPT_AFTER_MS } = ctx.environment;
+  const { PARTITIONS, SLOTS, FLUSH_INTERVAL_MS, GATHER_MAX_MS, ADOPT_AFTER_MS, REQUEST_DEADLINE_MS } =
+    ctx.environment;
   const partitions = Array.from(
     { length: PARTITIONS },
     (): PartitionFlusher => ({
@@ -99,7 +100,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
   async function drain(partition: number, state: PartitionFlusher): Promise<void> {
     for (;;) {
       const waiting = waiters.waitingForQueue(partition) > 0;
-      const sealed = await epochs.use(partition, performance.now() + ROUND_MS, (epoch) =>
+      const sealed = await epochs.use(partition, performance.now() + REQUEST_DEADLINE_MS, (epoch) =>
         sealBatch(ctx.redis, {
           partition,
           epoch,
@@ -117,7 +118,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
 
   async function adopt(partition: number): Promise<void> {
     for (;;) {
-      const sealed = await epochs.use(partition, performance.now() + ROUND_MS, (epoch) =>
+      const sealed = await epochs.use(partition, performance.now() + REQUEST_DEADLINE_MS, (epoch) =>
         adoptBatch(ctx.redis, { partition, epoch, olderThanMs: ADOPT_AFTER_MS }),
       );
       if (sealed === undefined) return;

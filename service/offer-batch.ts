@@ -6,7 +6,7 @@ import { EpochChanged } from '../storage/redis/errors.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { reslotBatch, type SealedBatch } from '../storage/redis/seal.ts';
 import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
-import { startBatch } from '../storage/temporal/start-batch.ts';
+import { type StartOutcome, startBatch } from '../storage/temporal/start-batch.ts';
 import type { Context } from './context.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -34,38 +34,54 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     );
   }
 
+  /** Whether Temporal was reached, and what it said; notes how long it has been away. */
+  async function tryStart(
+    sealed: SealedBatch,
+    slot: number,
+  ): Promise<StartOutcome | 'unreachable' | 'refused'> {
+    try {
+      const started = await startBatch(ctx.temporal, {
+        batch: sealed.batch,
+        slot,
+        sealedAt: new Date(sealed.offeredAt / 1_000).toISOString(),
+        deadlineMs: givenUp() ? PROBE_MS : TEMPORAL_TIMEOUT_MS,
+      });
+      if (temporalAwaySince !== undefined) ctx.log.info('Temporal is back');
+      temporalAwaySince = undefined;
+      return started;
+    } catch (error) {
+      if (!isTemporalUnreachable(error)) {
+        ctx.log.error(
+          { err: error, batchId: sealed.batch.id },
+          'Temporal refuses a batch for what it is: persisting it directly',
+        );
+        return 'refused';
+      }
+      if (temporalAwaySince === undefined) {
+        temporalAwaySince = performance.now();
+        ctx.log.warn({ err: error }, 'Temporal cannot be reached: batches wait, then are persisted directly');
+      }
+      return 'unreachable';
+    }
+  }
+
   async function start(sealed: SealedBatch): Promise<'done' | 'persist-directly'> {
     let slot = sealed.slot;
-    const sealedAt = new Date(sealed.offeredAt / 1_000).toISOString();
     for (;;) {
-      try {
-        const started = await startBatch(ctx.temporal, {
-          batch: sealed.batch,
-          slot,
-          sealedAt,
-          deadlineMs: givenUp() ? PROBE_MS : TEMPORAL_TIMEOUT_MS,
-        });
-        if (temporalAwaySince !== undefined) ctx.log.info('Temporal is back');
-        temporalAwaySince = undefined;
-        if (started.outcome === 'started') {
-          await confirm(sealed, slot, started.runId);
-          return 'done';
-        }
-        const other = await reslotBatch(ctx.redis, sealed.batch, slot);
-        if (other === 'gone' || other === 'full') return 'done';
-        slot = other.slot;
-      } catch (error) {
-        if (!isTemporalUnreachable(error)) throw error;
-        if (temporalAwaySince === undefined) {
-          temporalAwaySince = performance.now();
-          ctx.log.warn(
-            { err: error },
-            'Temporal cannot be reached: batches wait, then are persisted directly',
-          );
-        }
+      const started = await tryStart(sealed, slot);
+      if (started === 'refused') return 'persist-directly';
+      if (started === 'unreachable') {
         if (givenUp()) return 'persist-directly';
         await sleep(RETRY_MS);
+        continue;
       }
+      if (started.outcome === 'started') {
+        await confirm(sealed, slot, started.runId);
+        return 'done';
+      }
+      const other = await reslotBatch(ctx.redis, sealed.batch, slot);
+      if (other === 'gone' || other === 'full') return 'done';
+      slot = other.slot;
     }
   }
 

@@ -31,17 +31,24 @@ function describe(failure: TemporalFailure): string {
 }
 
 export function createAttempts(): Attempts {
-  let current: CancellationScope | undefined;
+  let current: { readonly scope: CancellationScope; interrupted: boolean } | undefined;
   return {
     active: () => current !== undefined,
-    interrupt: () => current?.cancel(),
+    interrupt() {
+      if (current === undefined) return;
+      current.interrupted = true;
+      current.scope.cancel();
+    },
     async run(work) {
-      const scope = new CancellationScope({ cancellable: true });
-      current = scope;
+      const attempt = { scope: new CancellationScope({ cancellable: true }), interrupted: false };
+      current = attempt;
       try {
-        return { kind: 'done', value: await scope.run(work) };
+        return { kind: 'done', value: await attempt.scope.run(work) };
       } catch (error) {
-        if (scope.consideredCancelled) return { kind: 'interrupted' };
+        if (attempt.interrupted) return { kind: 'interrupted' };
+        // A caller that tried again inside a cancelled scope would spin for ever and take the worker process down.
+        if (attempt.scope.consideredCancelled)
+          throw new Error('attempts must run in a scope that nobody cancels');
         if (error instanceof TemporalFailure) return { kind: 'failed', failure: describe(error) };
         throw error;
       } finally {

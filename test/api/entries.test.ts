@@ -96,7 +96,7 @@ test.each([
   ['durability=persisted', 'persisted'],
   ['durability=cached', 'cached'],
   ['return=minimal, Durability="queued"; x=y', 'queued'],
-  ['foo="a, durability=cached", durability=persisted', 'persisted'],
+  ['foo="a, durability=cached, b", durability=persisted', 'persisted'],
   ['durability=cached, durability=persisted', 'cached'],
   ['durability=soon', undefined],
   ['', undefined],
