@@ -72,6 +72,8 @@ export async function createHoldfast(deps: {
   const explain = createExplain(ctx, epochs, batches);
   const stopFollowing = followBatches(ctx, epochs, waiters, flusher);
   const stopSweeping = startSweeper(ctx, epochs);
+  // Begins the recovery of what has no epoch yet, before the first request has to wait for it.
+  for (let partition = 0; partition < environment.PARTITIONS; partition++) flusher.wake(partition);
   const writer = { 'write-behind': behind, 'write-through': through };
 
   return {

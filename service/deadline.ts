@@ -7,7 +7,7 @@ export function remainingMs(deadlineAt: number): number {
 }
 
 /** @throws HoldfastError `deadline-exceeded` where no time is left to try once more. */
-export function assertTimeLeft(deadlineAt: number): void {
+function assertTimeLeft(deadlineAt: number): void {
   if (remainingMs(deadlineAt) <= 0) throw deadlineExceeded();
 }
 
