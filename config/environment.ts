@@ -43,7 +43,8 @@ const schema = z.object({
   /** Open batch workflows a partition may have. Recorded in PostgreSQL; changing it needs a drain. */
   SLOTS: integer(32, 2, 100),
   BATCH_MAX_ENTRIES: integer(1_000, 1, 10_000),
-  BATCH_MAX_BYTES: integer(256 * 1024, 1_024, 1024 * 1024),
+  /** Escaped once more as JSON it can double, and Temporal takes payloads of 2 MB at most. */
+  BATCH_MAX_BYTES: integer(256 * 1024, 1_024, 512 * 1024),
   /** Batches of a partition that may wait in Redis without a slot. Past it: `503 queue-full`. */
   STAGED_MAX_BATCHES: integer(32, 1, 1_000),
   MAX_VALUE_BYTES: integer(128 * 1024, 1, 512 * 1024),

@@ -34,7 +34,7 @@ export function postgresOwner(): Owner | undefined {
 }
 
 /** Whether that user may walk down to this existing folder. */
-export function mayEnter(path: string, owner: Owner | undefined): boolean {
+function mayEnter(path: string, owner: Owner | undefined): boolean {
   if (owner === undefined) return true;
   for (let folder = path; ; folder = dirname(folder)) {
     let stat: ReturnType<typeof statSync>;

@@ -56,7 +56,7 @@ export async function startTemporalServer(options: TemporalOptions): Promise<Tem
 }
 
 /** Whether the server answers and knows this namespace. @throws when it cannot be reached. */
-export async function namespaceExists(address: string, namespace: string): Promise<boolean> {
+async function namespaceExists(address: string, namespace: string): Promise<boolean> {
   return withConnection(address, async (connection) => {
     await connection.workflowService.describeNamespace({ namespace });
     return true;
