@@ -4,6 +4,7 @@ import { readCollections } from '../config/collections.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { ROOT } from './clone.ts';
 import { writeEnvFile } from './env-file.ts';
+import { readableLine } from './log-line.ts';
 import { Problem } from './problem.ts';
 import { type Child, startChild } from './services/child.ts';
 import { freePort, isFree } from './services/ports.ts';
@@ -52,7 +53,7 @@ function part({ progress }: Session, name: string, file: string, env: NodeJS.Pro
     cwd: ROOT,
     env,
     graceMs: 20_000,
-    output: { line: (line) => progress(`${name.padEnd(7)}| ${line}`) },
+    output: { line: (line) => progress(`${name.padEnd(7)}| ${readableLine(line)}`) },
   });
 }
 
