@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { PARTS, type Part, type Parts } from './systems.ts';
 
 /** Linux counts CPU time in hundredths of a second, on every architecture that Node runs on. */
 const TICK_MS = 10;
@@ -22,23 +23,29 @@ function timesOf(pid: string): ProcessTimes | undefined {
 }
 
 /**
- * The CPU time in milliseconds that these processes have used since they started, with all their descendants. `undefined`
+ * The CPU time in milliseconds that each of these processes has used since it started, with all its descendants. Nothing
  * where the system does not tell (it is read from /proc).
  */
-export function cpuTimeMs(pids: readonly number[]): number | undefined {
+export function cpuTimesMs(parts: Parts): Partial<Record<Part, number>> {
   let all: string[];
   try {
     all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   } catch {
-    return undefined;
+    return {};
   }
   const times = new Map(all.map((pid) => [Number(pid), timesOf(pid)]));
-  const belongs = (pid: number): boolean => {
-    if (pids.includes(pid)) return true;
+  const belongs = (pid: number, root: number): boolean => {
+    if (pid === root) return true;
     const parent = times.get(pid)?.parent;
-    return parent !== undefined && parent > 1 && belongs(parent);
+    return parent !== undefined && parent > 1 && belongs(parent, root);
   };
-  let sum = 0;
-  for (const [pid, time] of times) if (time !== undefined && belongs(pid)) sum += time.ms;
-  return sum;
+  const sums: Partial<Record<Part, number>> = {};
+  for (const part of PARTS) {
+    const root = parts[part];
+    if (root === undefined) continue;
+    let sum = 0;
+    for (const [pid, time] of times) if (time !== undefined && belongs(pid, root)) sum += time.ms;
+    sums[part] = sum;
+  }
+  return sums;
 }

@@ -19,7 +19,7 @@ const LENGTH = /\r\ncontent-length: *(\d+)/i;
 const CHUNKED = /\r\ntransfer-encoding: *chunked/i;
 
 /** Whether the bytes so far, as Latin-1, are a whole answer. Bodies are not looked into. */
-export function isWholeAnswer(text: string): boolean {
+function isWholeAnswer(text: string): boolean {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd === -1) return false;
   const head = text.slice(0, headEnd);

@@ -1,9 +1,10 @@
 import { type Contender, requestShape } from './contenders.ts';
-import { cpuTimeMs } from './cpu-time.ts';
+import { cpuTimesMs } from './cpu-time.ts';
 import type { LoadResult } from './load-messages.ts';
 import type { LoadProcess } from './load-process.ts';
 import type { BenchOptions, Workload } from './options.ts';
 import { type Backlog, persistedCount, persistedEntries, rowsWritten, untilPersisted } from './persisted.ts';
+import { PARTS, type Part } from './systems.ts';
 
 /** One system under one workload with so many clients, in one round. */
 export interface Cell {
@@ -14,9 +15,8 @@ export interface Cell {
 }
 
 export interface Measurement extends LoadResult {
-  /** CPU time of the HTTP server's process, and of all processes until the last write was persisted, in µs a request. */
-  readonly serverCpuMicros: number | undefined;
-  readonly allCpuMicros: number | undefined;
+  /** CPU time in µs a request, by part of the system, until the last write was persisted. */
+  readonly cpuMicros: Readonly<Partial<Record<Part, number>>>;
   readonly rowsPerWrite: number | undefined;
   readonly backlog: Backlog | undefined;
 }
@@ -38,8 +38,7 @@ export async function measure(
   const writes = workload !== 'get';
   const countBefore = behind && workload === 'increment' && db !== undefined ? await persistedCount(db) : 0;
   const rowsBefore = writes && db !== undefined ? await rowsWritten(db) : 0;
-  const serverBefore = cpuTimeMs([system.serverPid]);
-  const allBefore = cpuTimeMs(system.pids);
+  const cpuBefore = cpuTimesMs(system.parts);
 
   const shape = requestShape(workload, contender, key);
   const result = await load.run({ port: system.port, clients, warmupMs, measureMs, rate, shape });
@@ -50,18 +49,27 @@ export async function measure(
       workload === 'put' ? persistedEntries(db, key) : persistedCount(db),
     );
   }
-  const perRequest = (before: number | undefined, after: number | undefined) =>
-    before === undefined || after === undefined || result.acknowledged === 0
-      ? undefined
-      : ((after - before) * 1_000) / result.acknowledged;
   return {
     ...result,
-    serverCpuMicros: perRequest(serverBefore, cpuTimeMs([system.serverPid])),
-    allCpuMicros: perRequest(allBefore, cpuTimeMs(system.pids)),
+    cpuMicros: cpuPerRequest(cpuBefore, cpuTimesMs(system.parts), result.acknowledged),
     rowsPerWrite:
       writes && db !== undefined && result.acknowledged > 0
         ? ((await rowsWritten(db)) - rowsBefore) / result.acknowledged
         : undefined,
     backlog,
   };
+}
+
+function cpuPerRequest(
+  before: Readonly<Partial<Record<Part, number>>>,
+  after: Readonly<Partial<Record<Part, number>>>,
+  requests: number,
+): Partial<Record<Part, number>> {
+  const found: Partial<Record<Part, number>> = {};
+  for (const part of PARTS) {
+    const [from, to] = [before[part], after[part]];
+    if (from !== undefined && to !== undefined && requests > 0)
+      found[part] = ((to - from) * 1_000) / requests;
+  }
+  return found;
 }

@@ -25,7 +25,7 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: npm run bench -- [options]
-  --quick               about a minute: 64 and 256 clients, short rounds
+  --quick               about a minute on a quiet machine: 64 and 256 clients, short rounds
   --full                also 1,024 clients
   --rounds N            rounds, all systems in each (3)
   --seconds N           measured time of one system in one round (2)
@@ -112,7 +112,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     listOf(name, text, (part) => integerOf(name, part, min, max));
   return {
     rounds: integerOf('rounds', given.rounds ?? '3', 1, 100),
-    warmupMs: quick ? 200 : 500,
+    warmupMs: quick ? 150 : 500,
     measureMs: numberOf('seconds', given.seconds ?? (quick ? '0.5' : '2'), 0.1, 600) * 1_000,
     clients: integers('clients', 1, 4_096)(given.clients ?? usual),
     workloads: listOf('only', given.only ?? WORKLOADS.join(','), oneOf('only', WORKLOADS)),

@@ -2,6 +2,7 @@ import { arch, availableParallelism, cpus, platform } from 'node:os';
 import type { Cell, Measurement } from './measure.ts';
 import type { BenchOptions, Workload } from './options.ts';
 import { ratios, type Spread, spread } from './statistics.ts';
+import { PARTS } from './systems.ts';
 
 export interface Outcome {
   readonly cell: Cell;
@@ -30,8 +31,8 @@ const BASES: Readonly<Record<Workload, readonly (readonly [letter: 'a' | 'b' | '
   };
 
 const LEGEND = `Medians of the rounds, in parentheses the least and the greatest. "× (a)" compares requests/s round by round.
-CPU: microseconds a request, of the HTTP server's process / of all processes until everything was in PostgreSQL. Rows:
-inserted or updated in PostgreSQL for each acknowledged write. Behind: acknowledged writes that were not in PostgreSQL when
+CPU: microseconds a request of each part that the system has, until everything was in PostgreSQL (S: HTTP server, R: Redis,
+W: Holdfast's worker, P: PostgreSQL, T: Temporal), and their sum. Where processor time is what runs short, compare these. Rows: inserted or updated in PostgreSQL for each acknowledged write. Behind: acknowledged writes that were not in PostgreSQL when
 the load ended, and seconds until they were (at worst).`;
 
 function digits(value: number): string {
@@ -48,6 +49,16 @@ function withRange(values: Spread | undefined): string {
 function middle(values: readonly (number | undefined)[]): string {
   const known = spread(values.filter((value) => value !== undefined));
   return known === undefined ? '–' : digits(known.median);
+}
+
+function cpuText(measurements: readonly Measurement[]): string {
+  const parts = PARTS.flatMap((part) => {
+    const values = spread(measurements.flatMap(({ cpuMicros }) => cpuMicros[part] ?? []));
+    return values === undefined ? [] : [{ letter: part.charAt(0).toUpperCase(), value: values.median }];
+  });
+  if (parts.length === 0) return '–';
+  const each = parts.map(({ letter, value }) => `${letter} ${Math.round(value)}`).join(' ');
+  return `${each} = ${Math.round(parts.reduce((sum, { value }) => sum + value, 0))}`;
 }
 
 function errorText(measurements: readonly Measurement[]): string {
@@ -95,7 +106,6 @@ function section(outcomes: readonly Outcome[], workload: Workload, clients: numb
   const lines = contenders.map((contender) => {
     const all = ofRounds(here.filter(({ cell }) => cell.contender === contender));
     const perSecond = all.map((m) => m.perSecond);
-    const cpu = `${middle(all.map((m) => m.serverCpuMicros))} / ${middle(all.map((m) => m.allCpuMicros))}`;
     return [
       contender.name,
       withRange(spread(perSecond)),
@@ -105,7 +115,7 @@ function section(outcomes: readonly Outcome[], workload: Workload, clients: numb
       ...bases.map(({ letter, perSecond: base }) =>
         contender.letter === letter ? '1' : withRange(ratios(perSecond, base)),
       ),
-      cpu,
+      cpuText(all),
       ...(workload === 'get' ? [] : [middle(all.map((m) => m.rowsPerWrite)), backlogText(all)]),
     ];
   });

@@ -8,13 +8,17 @@ import { onFreePort } from '../dev/services/ports.ts';
 import { until } from '../dev/until.ts';
 import type { Services } from './services.ts';
 
+/** Process ids. `server` is the one that answers HTTP. */
+export type Parts = { readonly server: number } & Readonly<Partial<Record<Part, number>>>;
+
+export const PARTS = ['server', 'redis', 'worker', 'postgres', 'temporal'] as const;
+export type Part = (typeof PARTS)[number];
+
 /** A server under test. */
 export interface System {
   readonly port: number;
-  /** The process that answers HTTP. */
-  readonly serverPid: number;
-  /** Every process that works for it; their children count too. */
-  readonly pids: readonly number[];
+  /** The processes that work for it, their children included. */
+  readonly parts: Parts;
   /** A connection to the database it writes to. */
   readonly db: Client | undefined;
 }
@@ -27,14 +31,14 @@ export interface HoldfastOptions {
 
 type Env = Readonly<Record<string, string>>;
 
-interface Part {
+interface Program {
   readonly name: string;
   readonly file: string;
   readonly env: Env;
   readonly nodeArgs?: readonly string[];
 }
 
-async function startPart(services: Services, { name, file, env, nodeArgs = [] }: Part): Promise<Child> {
+async function startProgram(services: Services, { name, file, env, nodeArgs = [] }: Program): Promise<Child> {
   const path = join(ROOT, 'dist', file);
   if (!existsSync(path)) throw new Problem(`dist/${file} is missing: run "npm run build"`);
   const child = await startChild({
@@ -51,12 +55,12 @@ async function startPart(services: Services, { name, file, env, nodeArgs = [] }:
 }
 
 /** Starts an HTTP server on a free port and waits until `path` answers. */
-async function startServer(services: Services, part: Part, path: string) {
+async function startServer(services: Services, program: Program, path: string) {
   return await onFreePort(async (port) => {
-    const child = await startPart(services, { ...part, env: { ...part.env, PORT: String(port) } });
+    const child = await startProgram(services, { ...program, env: { ...program.env, PORT: String(port) } });
     const ready = async () => (await fetch(`http://127.0.0.1:${port}${path}`)).ok;
-    await untilReady(child, until(ready, { timeoutMs: 60_000, what: `${part.name} to be ready` }));
-    return { port, serverPid: child.pid };
+    await untilReady(child, until(ready, { timeoutMs: 60_000, what: `${program.name} to be ready` }));
+    return { port, server: child.pid };
   });
 }
 
@@ -74,15 +78,17 @@ export async function startPeer(
   needs: 'redis' | 'postgres',
 ): Promise<System> {
   const name = `peer-${file}`;
-  const part = { name, file: `bench/peers/${file}.js` };
+  const program = { name, file: `bench/peers/${file}.js` };
   if (needs === 'redis') {
     const redis = await services.newRedis(name);
-    const server = await startServer(services, { ...part, env: { REDIS_URL: redis.url } }, '/livez');
-    return { ...server, pids: [server.serverPid, redis.pid], db: undefined };
+    const env = { REDIS_URL: redis.url };
+    const { port, server } = await startServer(services, { ...program, env }, '/livez');
+    return { port, parts: { server, redis: redis.pid }, db: undefined };
   }
   const database = await services.newDatabase(name.replaceAll('-', '_'));
-  const server = await startServer(services, { ...part, env: { DATABASE_URL: database.url } }, '/livez');
-  return { ...server, pids: [server.serverPid, database.pid], db: await connected(database.url) };
+  const env = { DATABASE_URL: database.url };
+  const { port, server } = await startServer(services, { ...program, env }, '/livez');
+  return { port, parts: { server, postgres: database.pid }, db: await connected(database.url) };
 }
 
 /** Starts Holdfast as in production: one API process and one worker, on services of their own. */
@@ -100,20 +106,26 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
     HOLDFAST_CONFIG: join(ROOT, 'holdfast.config.json'),
     PARTITIONS: String(options.partitions),
   };
-  const migrate = await startPart(services, {
+  const migrate = await startProgram(services, {
     name: `${name}-migrate`,
     file: 'storage/postgres/migrate-main.js',
     env,
   });
   const how = await migrate.exited;
   if (how !== 'exit code 0') throw new Problem(`migrate: ${how}\n${migrate.lastOutput()}`);
-  const worker = await startPart(services, { name: `${name}-worker`, file: 'worker/main.js', env });
+  const worker = await startProgram(services, { name: `${name}-worker`, file: 'worker/main.js', env });
   const api = { name: `${name}-api`, file: 'api/main.js', env, nodeArgs: options.apiNodeArgs };
-  const server = await startServer(services, api, '/readyz');
-  await firstWrite(server.port);
+  const { port, server } = await startServer(services, api, '/readyz');
+  await firstWrite(port);
   return {
-    ...server,
-    pids: [server.serverPid, worker.pid, redis.pid, database.pid, services.temporal.pid],
+    port,
+    parts: {
+      server,
+      redis: redis.pid,
+      worker: worker.pid,
+      postgres: database.pid,
+      temporal: services.temporal.pid,
+    },
     db: await connected(database.url),
   };
 }

@@ -354,6 +354,14 @@ describe('a void', () => {
     expect(await p.dump()).toEqual(before);
   });
 
+  test('never gives a version twice, also where the clock is ahead of the time', async () => {
+    const p = await openPartition(redis, { clock: (await redisTime(redis.raw)) + 3_600_000_000 });
+    const versions = [await voidA(p), await voidA(p)].map((ticket) => ticket.version);
+    versions.push(staged(await p.put('b', '1')).version);
+    expect(new Set(versions).size).toBe(3);
+    expect(versions.toSorted((x, y) => x - y)).toEqual(versions);
+  });
+
   test('removes blocks of others that have run out, and only those', async () => {
     const p = await openPartition(redis);
     const now = await redisTime(redis.raw);
@@ -391,7 +399,15 @@ describe('the last step of a write-through', () => {
     expect(await p.look('a')).toMatchObject({ outcome: 'miss', lease: expect.any(String) });
   });
 
-  test('only drops once its block has run out, also an older copy that was filled since', async () => {
+  test('only drops once its block has run out: others may fill from then on', async () => {
+    const p = await openPartition(redis);
+    const ticket = await voidA(p);
+    await endBlock(p);
+    expect(await settleA(p, ticket)).toBe('dropped');
+    expect(await p.look('a')).toMatchObject({ outcome: 'miss' });
+  });
+
+  test('drops an older copy that was filled after its block had run out', async () => {
     const p = await openPartition(redis);
     const ticket = await voidA(p);
     await endBlock(p);

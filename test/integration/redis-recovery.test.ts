@@ -102,6 +102,16 @@ describe('the lock', () => {
     });
   });
 
+  test('is given where Redis is another process', async () => {
+    const p = await openPartition(redis);
+    await redis.raw.hset(p.keys.state, 'run_id', '0'.repeat(40));
+    expect(await lock(p.partition, 't')).toMatchObject({
+      outcome: 'locked',
+      runId: await runId(),
+      oldEpoch: p.epoch,
+    });
+  });
+
   test('is given to one at a time, until it expires or is given back by its holder', async () => {
     const p = await openPartition(redis);
     await redis.raw.del(p.keys.state);

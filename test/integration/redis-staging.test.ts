@@ -162,13 +162,20 @@ describe('a batch', () => {
     const limits = { entries: 9, bytes: 200 };
     const big = `"${'x'.repeat(5_000)}"`;
     const ids = [];
-    for (const [key, value] of [
-      ['a', '1'],
-      ['b', big],
-      ['c', '1'],
-    ] as const)
-      ids.push(staged(await p.put(key, value, { limits })).batchId);
-    expect(new Set(ids).size).toBe(3);
+    for (const value of [big, '1', big, '1'])
+      ids.push(staged(await p.put(`k${ids.length}`, value, { limits })).batchId);
+    expect(ids).toEqual([0, 1, 2, 3].map((n) => batchId(p.epoch, p.partition, n)));
+    for (const key of ['docs/k0', 'docs/k1'])
+      expect(Object.keys(contentOf(sealed(await p.seal()).batch))).toEqual([key]);
+  });
+
+  test('at its byte limit still takes a replacement that is no longer than what it replaces', async () => {
+    const p = await openPartition(redis);
+    const limits = { entries: 9, bytes: 2 * mutationBytes('docs/a', '"xxx"') };
+    const first = staged(await p.put('a', '"xxx"', { limits }));
+    await p.put('b', '"xxx"', { limits });
+    expect(staged(await p.put('a', '"yyy"', { limits })).batchId).toBe(first.batchId);
+    expect(staged(await p.put('b', '"zzzz"', { limits })).batchId).not.toBe(first.batchId);
   });
 
   test('a full queue refuses what needs another batch, and changes nothing', async () => {

@@ -187,7 +187,7 @@ describe('Dockerfile', () => {
     for (const program of commands.map((words) => words.at(-1)!)) {
       expect(program).toMatch(/^dist\/.*\.js$/);
       const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
-      expect(Object.values(scripts)).toContain(`node ${program}`);
+      expect(Object.values(scripts)).toContain(`exec node ${program}`);
     }
   });
 });

@@ -26,6 +26,7 @@ function databaseError(code: string, message: string): DatabaseError {
 
 async function persistFailing(error: Error, parked = false): Promise<ApplicationFailure> {
   const { persistBatch } = createActivities({
+    invalidate: never,
     persist: () => Promise.reject(error),
     release: never,
   });
@@ -64,6 +65,7 @@ it('a failure carries no values into the history', async () => {
 it('the messages of dead letters stay out of the history', async () => {
   const aside = { collection: 'carts', key: 'a', version: 2 };
   const { persistBatch } = createActivities({
+    invalidate: never,
     persist: async () => ({
       outcome: 'persisted',
       setAside: [{ ...aside, sqlstate: '22P02', message: 'quotes a value' }],
@@ -77,6 +79,7 @@ it('the messages of dead letters stay out of the history', async () => {
 it('a cancelled attempt ends at once, as cancelled', async () => {
   const environment = mockEnvironment();
   const { persistBatch } = createActivities({
+    invalidate: never,
     persist: (_, signal) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason));
@@ -90,6 +93,7 @@ it('a cancelled attempt ends at once, as cancelled', async () => {
 
 it('a release that fails is always retryable', async () => {
   const { releaseBatch } = createActivities({
+    invalidate: never,
     persist: never,
     release: () => Promise.reject(new RedisUnavailable('Redis is not connected')),
   });

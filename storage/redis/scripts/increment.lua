@@ -27,11 +27,13 @@ if value > 9007199254740991 or value < -9007199254740991 then return { 'overflow
 local result = digits(value)
 if result == '-0' then result = '0' end
 local version = next_version(tonumber(s[3]), now)
+local clock = digits(version)
+local mutation = clock .. ' c ' .. result
 local batch = stage(
   { state = KEYS[1], open = KEYS[2], closed = KEYS[3], queue = KEYS[4], index = KEYS[5] },
   { epoch = s[1], partition = ARGV[3], number = s[4], count = s[5], bytes = s[6] },
   { entries = tonumber(ARGV[7]), bytes = tonumber(ARGV[8]), queue = tonumber(ARGV[9]) },
-  ARGV[4], version, 'c', result, now)
+  ARGV[4], clock, mutation, now)
 if not batch then return { 'full' } end
-redis.call('SET', KEYS[6], 'V ' .. s[1] .. ' ' .. digits(version) .. ' c ' .. result, 'PX', ARGV[6])
+redis.call('SET', KEYS[6], 'V ' .. s[1] .. ' ' .. mutation, 'PX', ARGV[6])
 return { 'ok', version, batch, now, result }

@@ -2,7 +2,8 @@
 -- A read: the cached copy, or what is needed to repair the miss. Runs when Redis is full too: hits must be served.
 --
 -- KEYS  1 state  2 open  3 closed  4 sent  5 index  6 blocks  7 entry
--- ARGV  1 epoch  2 entry id  3 token for a lease (one that is held already is answered again)  4 life of the lease, ms  5 '1' for write-through entries
+-- ARGV  1 epoch  2 entry id  3 token for a lease (one that is held already is answered again)  4 life of the lease, ms
+--       5 '1' for write-through entries
 -- Answers {'hit', copy} | {'epoch', current} |
 --       {'miss', lease, batch id, slot, run id, mutation}: lease is the token where it was granted, else ''; batch id is ''
 --       where nothing is pending; the mutation is given where Redis still has it, slot and run id where Temporal has it

@@ -8,11 +8,10 @@ local function close_open(state_key, open_key, closed_key, queue_key, id, number
   redis.call('HSET', state_key, 'number', digits(number + 1), 'count', '0', 'bytes', '0', 'since', '0')
 end
 
--- Puts one mutation into the open batch (a new one where it is full) and into the pending index.
--- Answers the batch id, or nil where too many batches wait already; then nothing was changed.
-local function stage(keys, s, limits, id, version, tag, value, now)
+-- Puts one mutation into the open batch (a new one where it is full) and into the pending index; `clock` is its version as
+-- text. Answers the batch id, or nil where too many batches wait already; then nothing was changed.
+local function stage(keys, s, limits, id, clock, mutation, now)
   local number, count, bytes = tonumber(s.number), tonumber(s.count), tonumber(s.bytes)
-  local mutation = digits(version) .. ' ' .. tag .. ' ' .. value
   local size = #id + #mutation + OVERHEAD
   local held_length = redis.call('HSTRLEN', keys.open, id)
   local held = held_length > 0
@@ -25,12 +24,12 @@ local function stage(keys, s, limits, id, version, tag, value, now)
   local batch = s.epoch .. '.' .. s.partition .. '.' .. digits(number)
   redis.call('HSET', keys.open, id, mutation)
   if held then
-    redis.call('HSET', keys.state, 'clock', digits(version), 'bytes', digits(bytes - held_size + size))
+    redis.call('HSET', keys.state, 'clock', clock, 'bytes', digits(bytes - held_size + size))
   elseif count > 0 then
-    redis.call('HSET', keys.state, 'clock', digits(version), 'bytes', digits(bytes + size), 'count', digits(count + 1))
+    redis.call('HSET', keys.state, 'clock', clock, 'bytes', digits(bytes + size), 'count', digits(count + 1))
     redis.call('HSET', keys.index, id, batch)
   else
-    redis.call('HSET', keys.state, 'clock', digits(version), 'bytes', digits(size), 'count', '1', 'since', digits(now))
+    redis.call('HSET', keys.state, 'clock', clock, 'bytes', digits(size), 'count', '1', 'since', digits(now))
     redis.call('HSET', keys.index, id, batch)
   end
   return batch

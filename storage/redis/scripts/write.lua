@@ -28,11 +28,13 @@ if condition ~= '' then
 end
 
 local version = next_version(tonumber(s[3]), now)
+local clock = digits(version)
+local mutation = clock .. ' ' .. ARGV[5] .. ' ' .. ARGV[6]
 local batch = stage(
   { state = KEYS[1], open = KEYS[2], closed = KEYS[3], queue = KEYS[4], index = KEYS[5] },
   { epoch = s[1], partition = ARGV[3], number = s[4], count = s[5], bytes = s[6] },
   { entries = tonumber(ARGV[8]), bytes = tonumber(ARGV[9]), queue = tonumber(ARGV[10]) },
-  ARGV[4], version, ARGV[5], ARGV[6], now)
+  ARGV[4], clock, mutation, now)
 if not batch then return { 'full' } end
-redis.call('SET', KEYS[6], 'V ' .. s[1] .. ' ' .. digits(version) .. ' ' .. ARGV[5] .. ' ' .. ARGV[6], 'PX', ARGV[7])
+redis.call('SET', KEYS[6], 'V ' .. s[1] .. ' ' .. mutation, 'PX', ARGV[7])
 return { 'ok', version, batch, now }
