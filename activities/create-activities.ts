@@ -6,8 +6,8 @@ import {
   heartbeat,
 } from '@temporalio/activity';
 import type { Batch } from '../domain/batch.ts';
+import type { EntryVersion } from '../domain/mutation.ts';
 import type { PersistOutcome } from '../storage/postgres/types.ts';
-import type { EntryVersion } from '../workflows/messages.ts';
 import { persistFailure, releaseFailure } from './failures.ts';
 
 export interface PersistRequest {
@@ -32,11 +32,19 @@ export interface ReleaseInput {
   readonly outcome: 'persisted' | 'refused';
 }
 
+/** Entries of one partition that were written around Redis. */
+export interface InvalidateInput {
+  readonly partition: number;
+  readonly entries: readonly EntryVersion[];
+}
+
 export interface ActivityDeps {
   /** Writes the batch to PostgreSQL, once. Ends early when `signal` aborts. */
   readonly persist: (batch: Batch, signal: AbortSignal) => Promise<PersistOutcome>;
   /** Throws while Redis is out of reach or the partition has no valid epoch. */
   readonly release: (input: ReleaseInput) => Promise<void>;
+  /** Throws as `release` does. */
+  readonly invalidate: (input: InvalidateInput) => Promise<void>;
 }
 
 /** Short attempts never heartbeat: each one is a call to the server. */
@@ -56,7 +64,7 @@ async function withHeartbeats<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** The activities of a batch workflow. */
-export function createActivities({ persist, release }: ActivityDeps) {
+export function createActivities({ persist, release, invalidate }: ActivityDeps) {
   return {
     /** Throws `ApplicationFailure` only: of type `permanent` (not retryable), a SQLSTATE, or `unreachable`. */
     async persistBatch({ batch, parked }: PersistRequest): Promise<PersistResult> {
@@ -78,6 +86,15 @@ export function createActivities({ persist, release }: ActivityDeps) {
     async releaseBatch(input: ReleaseInput): Promise<void> {
       try {
         await withHeartbeats(() => release(input));
+      } catch (error) {
+        throw error instanceof ApplicationFailure ? error : releaseFailure(error);
+      }
+    },
+
+    /** Throws retryable failures only. */
+    async invalidateEntries(input: InvalidateInput): Promise<void> {
+      try {
+        await invalidate(input);
       } catch (error) {
         throw error instanceof ApplicationFailure ? error : releaseFailure(error);
       }

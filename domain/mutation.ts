@@ -12,6 +12,11 @@ export interface Mutation extends EntryRef {
   readonly value: string | null;
 }
 
+/** One version of one entry: what is left of a mutation where its value does not matter. */
+export interface EntryVersion extends EntryRef {
+  readonly version: Version;
+}
+
 /** The state of an entry in one place (the cache, a batch, a row). Version 0 with a null value: never written. */
 export interface EntryState {
   readonly version: Version;

@@ -7,6 +7,7 @@ import type { Environment } from '../config/environment.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { persistBatch } from '../storage/postgres/persist-batch.ts';
 import { connectRedis } from '../storage/redis/client.ts';
+import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { postgresDependency, redisDependency, temporalDependency } from './dependencies.ts';
 import { workerTuning } from './options.ts';
@@ -72,6 +73,7 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       activities: createActivities({
         persist: (batch, attempt) => persistBatch(database.db, batch, { signal: attempt }),
         release: (release) => releaseBatch(redis, release),
+        invalidate: ({ partition, entries }) => invalidateEntries(redis, partition, entries),
       }),
     });
     const ended = worker.run();

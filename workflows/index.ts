@@ -1,1 +1,2 @@
+export { repairCache } from './repair-cache.ts';
 export { writeBehind } from './write-behind.ts';

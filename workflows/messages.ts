@@ -1,8 +1,6 @@
 import type { BatchId } from '../domain/batch.ts';
-import type { EntryRef } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
-import type { Mutation } from '../domain/mutation.ts';
-import type { Version } from '../domain/version.ts';
+import type { EntryVersion, Mutation } from '../domain/mutation.ts';
 
 /** The input of a batch workflow. `format` lets workers and API of neighbouring versions run together. */
 export interface BatchInput {
@@ -23,11 +21,6 @@ export interface BatchMemo {
   readonly batchId: BatchId;
   readonly epoch: Epoch;
   readonly entries: number;
-}
-
-/** An entry that did not reach its row: dead-lettered or discarded. */
-export interface EntryVersion extends EntryRef {
-  readonly version: Version;
 }
 
 export type BatchState = 'persisting' | 'retrying' | 'stuck' | 'releasing' | 'done';
@@ -86,4 +79,13 @@ export interface DiscardRequest extends UpdateRequest {
 export interface UpdateAnswer {
   readonly state: BatchState;
   readonly pending: number;
+}
+
+/** The input of a cache repair: entries of one partition that were written around Redis. */
+export interface CacheRepairInput {
+  readonly format: 1;
+  readonly partition: number;
+  readonly entries: readonly EntryVersion[];
+  /** Milliseconds since 1970: by then the commits are decided. */
+  readonly notBefore: number;
 }

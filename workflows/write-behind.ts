@@ -12,7 +12,7 @@ import {
 } from '@temporalio/workflow';
 import type { PersistResult } from '../activities/create-activities.ts';
 import { entryId } from '../domain/entry.ts';
-import type { Mutation } from '../domain/mutation.ts';
+import type { EntryVersion, Mutation } from '../domain/mutation.ts';
 import { activitiesFor } from './activity-options.ts';
 import { createAttempts } from './attempt.ts';
 import { batchDetails } from './batch-details.ts';
@@ -22,7 +22,6 @@ import type {
   BatchResult,
   BatchState,
   DiscardRequest,
-  EntryVersion,
   PendingAnswer,
   RetryRequest,
   StatusAnswer,

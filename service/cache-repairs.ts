@@ -1,0 +1,66 @@
+import type { EntryVersion } from '../domain/mutation.ts';
+import { startCacheRepair } from '../storage/temporal/start-cache-repair.ts';
+import type { Context } from './context.ts';
+import { uniqueToken } from './tokens.ts';
+
+/** One workflow tells Redis of at most so many entries. */
+const MAX_ENTRIES = 500;
+
+interface Waiting {
+  readonly entry: EntryVersion;
+  /** Milliseconds since 1970. */
+  readonly notBefore: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+export interface CacheRepairs {
+  /**
+   * Makes sure that Redis will be told of a write around it, not before `notBefore` (ms since 1970); resolves once Temporal
+   * has the order. Call it before the write commits.
+   * @throws TemporalUnreachable: then the write must not happen.
+   */
+  announce(partition: number, entry: EntryVersion, notBefore: number): Promise<void>;
+}
+
+/** Repairs of one partition travel together: one start in flight, and what comes meanwhile goes with the next. */
+export function createCacheRepairs(ctx: Context): CacheRepairs {
+  const queues = new Map<number, Waiting[]>();
+  const running = new Set<number>();
+
+  async function drain(partition: number): Promise<void> {
+    if (running.has(partition)) return;
+    running.add(partition);
+    try {
+      for (;;) {
+        const group = queues.get(partition)?.splice(0, MAX_ENTRIES) ?? [];
+        if (group.length === 0) return;
+        try {
+          await startCacheRepair(ctx.temporal, {
+            partition,
+            entries: group.map((waiting) => waiting.entry),
+            notBefore: Math.max(...group.map((waiting) => waiting.notBefore)),
+            token: uniqueToken(),
+            deadlineMs: ctx.environment.TEMPORAL_TIMEOUT_MS,
+          });
+          for (const waiting of group) waiting.resolve();
+        } catch (error) {
+          for (const waiting of group) waiting.reject(error);
+        }
+      }
+    } finally {
+      running.delete(partition);
+    }
+  }
+
+  return {
+    announce(partition, entry, notBefore) {
+      return new Promise((resolve, reject) => {
+        const queue = queues.get(partition) ?? [];
+        queues.set(partition, queue);
+        queue.push({ entry, notBefore, resolve, reject });
+        void drain(partition);
+      });
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import type { Collection } from '../domain/collection.ts';
+import { HoldfastError } from '../domain/errors.ts';
+import { partitionOf } from '../domain/partition.ts';
+import type { Version } from '../domain/version.ts';
+import { commitEntry, commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
+import type { Context } from './context.ts';
+import type { WriteCondition } from './holdfast.ts';
+
+export type Committed =
+  | { readonly outcome: 'committed'; readonly created: boolean; readonly value?: number }
+  | { readonly outcome: 'overflow' }
+  | NotCommitted;
+
+/** One write as PostgreSQL takes it, under a version that is found when it is made. */
+export interface CommitWork {
+  /**
+   * @param notAfterMicros by PostgreSQL's clock: past it the statement does not commit
+   * @throws errors as `pg` gave them; HoldfastError `invalid-request` where the value is refused
+   */
+  commit(version: Version, notAfterMicros: number): Promise<Committed>;
+  /** The text for the cache after a commit that answered `value`. */
+  cached(value: number | undefined): string | null;
+}
+
+function common(ctx: Context, collection: Collection, key: string, condition: WriteCondition | undefined) {
+  return {
+    partition: partitionOf(`${collection.name}/${key}`, ctx.environment.PARTITIONS),
+    ...(condition === undefined ? {} : { condition }),
+  };
+}
+
+/** A put, or (`value` null) a delete. */
+export function putWork(
+  ctx: Context,
+  collection: Collection,
+  key: string,
+  value: string | null,
+  condition: WriteCondition | undefined,
+): CommitWork {
+  const { name, kind } = collection;
+  return {
+    commit: (version, notAfterMicros) =>
+      commitEntry(ctx.db, {
+        ...common(ctx, collection, key, condition),
+        mutation: { collection: name, key, kind, version, value },
+        notAfterMicros,
+      }),
+    cached: () => value,
+  };
+}
+
+export function incrementWork(
+  ctx: Context,
+  collection: Collection,
+  key: string,
+  by: number,
+  condition: WriteCondition | undefined,
+): CommitWork {
+  return {
+    commit: (version, notAfterMicros) =>
+      commitIncrement(ctx.db, {
+        ...common(ctx, collection, key, condition),
+        ref: { collection: collection.name, key },
+        version,
+        by,
+        notAfterMicros,
+      }),
+    cached: (value) => String(value),
+  };
+}
+
+/** Why a write that was not committed was not, for its caller. It did not happen. */
+export function refusal(result: Exclude<Committed, { outcome: 'committed' }>): HoldfastError {
+  switch (result.outcome) {
+    case 'precondition-failed':
+      return new HoldfastError('precondition-failed', 'The entry is not in the state the request requires.', {
+        currentVersion: result.version,
+      });
+    case 'overflow':
+      return new HoldfastError(
+        'counter-overflow',
+        'The counter would leave ±9007199254740991. This increment did not happen.',
+      );
+    case 'too-late':
+      return new HoldfastError(
+        'dependency-unavailable',
+        'PostgreSQL answers too late. This write did not happen. Try again later.',
+        { dependency: 'postgres', retryAfterSeconds: 1 },
+      );
+    case 'superseded':
+      return new HoldfastError(
+        'dependency-unavailable',
+        'Other writes of the same entry were faster each time. This write did not happen. Try again.',
+        { dependency: 'postgres', retryAfterSeconds: 1 },
+      );
+  }
+}

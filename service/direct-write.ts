@@ -1,0 +1,116 @@
+import type { Collection } from '../domain/collection.ts';
+import { type EntryRef, entryId } from '../domain/entry.ts';
+import { HoldfastError } from '../domain/errors.ts';
+import { partitionOf } from '../domain/partition.ts';
+import type { Version } from '../domain/version.ts';
+import { neverReached } from '../storage/postgres/errors.ts';
+import { readFence } from '../storage/postgres/fence.ts';
+import { readEntry } from '../storage/postgres/read-entry.ts';
+import type { CacheRepairs } from './cache-repairs.ts';
+import { type Committed, type CommitWork, refusal } from './commit-work.ts';
+import type { Context } from './context.ts';
+import { pause, remainingMs } from './deadline.ts';
+import type { Receipt, WriteOptions } from './holdfast.ts';
+import { readSlots } from './slots.ts';
+import { outcomeUnknown, unavailable } from './trouble.ts';
+
+const TRIES = 3;
+
+/** Writes that go straight to PostgreSQL while Redis is out of reach. */
+export interface DirectWrites {
+  /**
+   * Only for a write that certainly did not reach Redis. `seen`: the highest version this process knows of the partition.
+   * @throws as `Holdfast.put`.
+   */
+  write(
+    collection: Collection,
+    key: string,
+    work: CommitWork,
+    options: WriteOptions,
+    seen: Version,
+  ): Promise<Receipt>;
+}
+
+/**
+ * Others may still use Redis, so a direct write keeps clear of what they do: its version is odd where those of Redis are
+ * even, it lies above everything known and above every clock, the process waits until its own clock has passed it before it
+ * commits (no version from the future is ever readable), and a durable workflow that will drop older cached copies is
+ * started before the commit.
+ */
+export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectWrites {
+  const { environment, db } = ctx;
+  const tolerance = environment.CLOCK_TOLERANCE_MS;
+
+  /** The highest version of the entry and of its partition that anybody can have read. */
+  async function known(collection: Collection, ref: EntryRef, partition: number): Promise<Version> {
+    let highest = 0;
+    if (collection.mode === 'write-behind') {
+      for (const { mutations } of await readSlots(ctx, partition)) {
+        for (const mutation of mutations) {
+          if (entryId(mutation) === entryId(ref)) highest = Math.max(highest, mutation.version);
+        }
+      }
+    }
+    const [row, fence] = await Promise.all([readEntry(db, collection.kind, ref), readFence(db, partition)]);
+    return Math.max(highest, row?.version ?? 0, fence.clock);
+  }
+
+  async function attempt(
+    collection: Collection,
+    ref: EntryRef,
+    partition: number,
+    work: CommitWork,
+    options: WriteOptions,
+    seen: Version,
+  ): Promise<{ readonly version: Version; readonly result: Committed }> {
+    let version: Version;
+    let deadline: number;
+    try {
+      const floor = Math.max(seen, await known(collection, ref, partition));
+      version = Math.max(floor + 1, (Date.now() + 2 * tolerance) * 1_000);
+      if (version % 2 === 0) version += 1;
+      const passed = version / 1_000 + 2 * tolerance;
+      if (passed - Date.now() >= remainingMs(options.deadlineAt)) throw tooFarAhead();
+      while (Date.now() <= passed) await pause(passed - Date.now() + 1, options.deadlineAt);
+      deadline = Date.now() + Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt));
+      await repairs.announce(partition, { ...ref, version }, deadline + tolerance);
+    } catch (error) {
+      throw unavailable(error);
+    }
+    try {
+      return { version, result: await work.commit(version, deadline * 1_000) };
+    } catch (error) {
+      if (error instanceof HoldfastError || neverReached(error)) throw unavailable(error);
+      throw outcomeUnknown('PostgreSQL did not answer.', error);
+    }
+  }
+
+  return {
+    async write(collection, key, work, options, seen) {
+      const ref = { collection: collection.name, key };
+      const partition = partitionOf(entryId(ref), environment.PARTITIONS);
+      for (let tries = 1, floor = seen; ; tries++) {
+        const { version, result } = await attempt(collection, ref, partition, work, options, floor);
+        if (result.outcome === 'committed') {
+          return {
+            ...ref,
+            version,
+            state: 'persisted',
+            created: result.created,
+            ...(result.value === undefined ? {} : { value: result.value }),
+          };
+        }
+        if (result.outcome !== 'superseded' || tries >= TRIES) throw refusal(result);
+        floor = Math.max(version, result.version);
+      }
+    },
+  };
+}
+
+function tooFarAhead(): HoldfastError {
+  return new HoldfastError(
+    'dependency-unavailable',
+    'Redis cannot be reached, and the time left is too short for a write around it. This write did not happen. Try again.',
+    { dependency: 'redis', retryAfterSeconds: 1 },
+  );
+}
