@@ -12,6 +12,7 @@ const COMMANDS = {
   dev: { file: 'dist/dev/main.js', args: [], alone: true },
   stack: { file: 'dist/dev/stack-main.js', args: [], alone: true },
   bench: { file: 'dist/bench/main.js', args: [] },
+  faults: { file: 'dist/test/faults/run.js', args: [] },
   test: { file: 'node_modules/vitest/vitest.mjs', args: ['run'] },
 };
 

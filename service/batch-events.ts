@@ -55,7 +55,12 @@ export function followBatches(ctx: Context, epochs: Epochs, waiters: Waiters, fl
     if (asking) return;
     asking = true;
     try {
-      for (const [partition, batchIds] of waiters.overdue(ageMs)) await askPartition(partition, batchIds);
+      // Side by side: a partition that cannot be used just now must not keep the others' writes waiting.
+      const asked = [...waiters.overdue(ageMs)].map(([partition, batchIds]) =>
+        askPartition(partition, batchIds),
+      );
+      const failed = (await Promise.allSettled(asked)).find((one) => one.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     } finally {
       asking = false;
     }

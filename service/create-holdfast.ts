@@ -9,7 +9,10 @@ import { recordTopology } from '../storage/postgres/topology.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import { followBatches } from './batch-events.ts';
+import { createCacheRepairs } from './cache-repairs.ts';
 import type { Context } from './context.ts';
+import { beforeDeadline } from './deadline.ts';
+import { createDirectWrites } from './direct-write.ts';
 import { createEpochs } from './epochs.ts';
 import { createExplain } from './explain.ts';
 import { createFlusher } from './flusher.ts';
@@ -18,6 +21,7 @@ import type { Holdfast } from './holdfast.ts';
 import { createOffers } from './offer-batch.ts';
 import { createPendingBatches } from './pending-batches.ts';
 import { createReader } from './read.ts';
+import { createRedisPatience } from './redis-patience.ts';
 import { startSweeper } from './sweeper.ts';
 import { createWaiters } from './waiters.ts';
 import { createWriteBehind } from './write-behind.ts';
@@ -66,9 +70,11 @@ export async function createHoldfast(deps: {
   const waiters = createWaiters();
   const offers = createOffers(ctx, waiters);
   const flusher = createFlusher(ctx, epochs, offers, waiters);
-  const reader = createReader(ctx, epochs, batches);
-  const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher });
-  const through = createWriteThrough(ctx, epochs);
+  const patience = createRedisPatience();
+  const reader = createReader(ctx, { epochs, batches, patience });
+  const direct = createDirectWrites(ctx, createCacheRepairs(ctx));
+  const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
+  const through = createWriteThrough(ctx, { epochs, direct, patience });
   const explain = createExplain(ctx, epochs, batches);
   const stopFollowing = followBatches(ctx, epochs, waiters, flusher);
   const stopSweeping = startSweeper(ctx, epochs);
@@ -87,7 +93,7 @@ export async function createHoldfast(deps: {
     health: createHealth(ctx),
     async close(deadlineAt) {
       stopSweeping();
-      await flusher.flush(deadlineAt).catch((error: unknown) => {
+      await beforeDeadline(flusher.flush(deadlineAt), deadlineAt).catch((error: unknown) => {
         log.warn(
           { err: error },
           'not everything could be flushed before closing; other processes adopt the rest',

@@ -6,6 +6,7 @@ import type { Version } from '../domain/version.ts';
 import { neverReached } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
+import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import type { CacheRepairs } from './cache-repairs.ts';
 import { type Committed, type CommitWork, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
@@ -92,6 +93,8 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
       for (let tries = 1, floor = seen; ; tries++) {
         const { version, result } = await attempt(collection, ref, partition, work, options, floor);
         if (result.outcome === 'committed') {
+          // The workflow acts later, for the sake of commits in doubt. Where Redis is back already, it need not wait.
+          invalidateEntries(ctx.redis, partition, [{ ...ref, version }]).catch(() => {});
           return {
             ...ref,
             version,

@@ -1,7 +1,7 @@
 import { type Epoch, epochNumber } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
-import { EpochChanged } from '../storage/redis/errors.ts';
+import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
 import { currentEpoch } from '../storage/redis/recover.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
@@ -24,11 +24,14 @@ export interface Epochs {
   /**
    * Runs `work` in the current epoch. Where a script finds another epoch, it certainly changed nothing, so `work` runs
    * again in the new one, after a recovery if it must be; requests wait for that within their deadline.
-   * @throws HoldfastError dependency-unavailable or deadline-exceeded; and whatever `work` throws.
+   * @throws HoldfastError dependency-unavailable or deadline-exceeded; RedisUnavailable where Redis cannot be asked for the
+   *   epoch; and whatever `work` throws.
    */
   use<T>(partition: number, deadlineAt: number, work: (epoch: Epoch) => Promise<T>): Promise<T>;
   /** Notes what a script answered: the clock of a later epoch must be above it. */
   noteVersion(partition: number, version: Version): void;
+  /** The highest version noted; 0 where none was. */
+  seenVersion(partition: number): Version;
 }
 
 export function createEpochs(ctx: Context): Epochs {
@@ -83,6 +86,9 @@ export function createEpochs(ctx: Context): Epochs {
             { dependency: 'redis', retryAfterSeconds: 1 },
           );
         }
+        // The caller's own script was not sent, whatever became of those that look for the epoch.
+        if (error instanceof RedisOutcomeUnknown) throw new RedisUnavailable(error.message, error);
+        if (error instanceof RedisUnavailable) throw error;
         throw unavailable(error);
       }
       await pause(BUSY_PAUSE_MS, deadlineAt);
@@ -107,5 +113,6 @@ export function createEpochs(ctx: Context): Epochs {
       const state = stateOf(partition);
       if (version > state.seenVersion) state.seenVersion = version;
     },
+    seenVersion: (partition) => stateOf(partition).seenVersion,
   };
 }

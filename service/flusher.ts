@@ -152,11 +152,12 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
         state.openBatch !== batchId &&
         (parseBatchId(batchId)?.number ?? 0) > 0;
       state.openBatch = batchId;
-      if (state.running) {
-        if (waits || closedOne) state.again = true;
+      if (state.running && (waits || closedOne)) {
+        state.again = true;
       } else if (closedOne || (waits && !state.gathering)) {
         run(partition);
-      } else {
+      } else if (!state.gathering) {
+        // Also while it runs: its last look may have been just before this write. While it gathers, a timer is set already.
         schedule(partition, state, FLUSH_INTERVAL_MS, false);
       }
     },

@@ -8,7 +8,8 @@ const CHECK_MS = 1_500;
 
 /** What is lost while a dependency is away, for operators and readiness checks. */
 const IMPACT = {
-  redis: 'Write-behind and write-through writes are refused; reads are merged from workflows and PostgreSQL.',
+  redis:
+    'Documents are written straight to PostgreSQL, slowly; write-behind counters and conditional writes are refused; reads are merged from workflows and PostgreSQL.',
   postgres:
     'Write-through writes are refused; write-behind writes are queued; reads are answered from the cache and the queue.',
   temporal: 'Write-behind writes are persisted directly; reads that miss the cache may be refused.',

@@ -39,6 +39,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     sealed: SealedBatch,
     slot: number,
   ): Promise<StartOutcome | 'unreachable' | 'refused'> {
+    const began = performance.now();
     try {
       const started = await startBatch(ctx.temporal, {
         batch: sealed.batch,
@@ -58,7 +59,8 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
         return 'refused';
       }
       if (temporalAwaySince === undefined) {
-        temporalAwaySince = performance.now();
+        // From when it was asked: one that hangs is noticed late, and writes wait meanwhile.
+        temporalAwaySince = began;
         ctx.log.warn({ err: error }, 'Temporal cannot be reached: batches wait, then are persisted directly');
       }
       return 'unreachable';

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
 import { newest } from '../domain/merge.ts';
@@ -8,16 +9,18 @@ import { readEntry } from '../storage/postgres/read-entry.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
 import { fill, type Lookup, lookup, type Pending } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
-import { beforeDeadline } from './deadline.ts';
+import { beforeDeadline, pause } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import type { ReadResult, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
+import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import { readSlots } from './slots.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
 /** A lease outlives any repair that is worth waiting for. */
 const LEASE_MS = 10_000;
+const UNUSED_LEASES = 1_000;
 
 /** Repairs of one entry under way: the one that runs, and the one that begins when it ends. */
 interface Flight {
@@ -32,9 +35,27 @@ export interface Reader {
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
 }
 
-export function createReader(ctx: Context, epochs: Epochs, batches: PendingBatches): Reader {
+export function createReader(
+  ctx: Context,
+  deps: {
+    readonly epochs: Epochs;
+    readonly batches: PendingBatches;
+    readonly patience: RedisPatience;
+  },
+): Reader {
+  const { epochs, batches, patience } = deps;
   const { PARTITIONS, ABSENT_TTL_MS, REQUEST_DEADLINE_MS } = ctx.environment;
   const flights = new Map<string, Flight>();
+  // Leases of repairs that failed before they could fill: the next repair goes on with them, or nobody could fill until
+  // they expire.
+  const unused = new LRUCache<string, string>({ max: UNUSED_LEASES, ttl: LEASE_MS });
+
+  function tokenFor(id: string): string {
+    const token = unused.get(id);
+    if (token === undefined) return uniqueToken();
+    unused.delete(id);
+    return token;
+  }
 
   async function look(
     ref: EntryRef,
@@ -43,20 +64,28 @@ export function createReader(ctx: Context, epochs: Epochs, batches: PendingBatch
     token: string,
     deadlineAt: number,
   ): Promise<{ readonly found: Lookup; readonly epoch: string } | 'redis-down'> {
-    try {
-      return await epochs.use(partition, deadlineAt, async (epoch) => ({
-        epoch,
-        found: await lookup(ctx.redis, ref, {
-          partition,
+    for (let lease = token; ; lease = uniqueToken()) {
+      // A new token for each try: a lookup that was given up may still be under way, and must not renew a lease in use.
+      const began = performance.now();
+      try {
+        const looked = await epochs.use(partition, deadlineAt, async (epoch) => ({
           epoch,
-          token,
-          leaseMs: LEASE_MS,
-          writeThrough: collection.mode === 'write-through',
-        }),
-      }));
-    } catch (error) {
-      if (error instanceof RedisUnavailable || error instanceof RedisOutcomeUnknown) return 'redis-down';
-      throw error;
+          found: await lookup(ctx.redis, ref, {
+            partition,
+            epoch,
+            token: lease,
+            leaseMs: LEASE_MS,
+            writeThrough: collection.mode === 'write-through',
+          }),
+        }));
+        patience.answered();
+        return looked;
+      } catch (error) {
+        if (!(error instanceof RedisUnavailable || error instanceof RedisOutcomeUnknown)) throw error;
+        // What is cached and not yet queued, only Redis knows: a broken connection is worth a short wait.
+        if (!patience.failed(error, began)) return 'redis-down';
+        await pause(RECONNECT_PAUSE_MS, deadlineAt);
+      }
     }
   }
 
@@ -148,7 +177,13 @@ export function createReader(ctx: Context, epochs: Epochs, batches: PendingBatch
   ): Promise<ReadResult> {
     if (looked === 'redis-down') return await readWithoutRedis(ref, collection, partition);
     if (looked.found.outcome === 'hit') return { state: looked.found.state, source: 'cache', stored: false };
-    return await repair(ref, collection, partition, looked.epoch, looked.found);
+    try {
+      return await repair(ref, collection, partition, looked.epoch, looked.found);
+    } catch (error) {
+      // It failed before the fill: no fill under way can meet the same token again.
+      if (looked.found.lease !== undefined) unused.set(entryId(ref), looked.found.lease);
+      throw error;
+    }
   }
 
   /**
@@ -162,7 +197,7 @@ export function createReader(ctx: Context, epochs: Epochs, batches: PendingBatch
   ): Promise<ReadResult> {
     flight.next ??= flight.current
       .catch(() => {})
-      .then(() => take(id, again(flight.spareToken ?? uniqueToken())));
+      .then(() => take(id, again(flight.spareToken ?? tokenFor(id))));
     return flight.next;
   }
 
@@ -180,7 +215,7 @@ export function createReader(ctx: Context, epochs: Epochs, batches: PendingBatch
     const ref = { collection: collection.name, key };
     const id = entryId(ref);
     const partition = partitionOf(id, PARTITIONS);
-    const token = uniqueToken();
+    const token = tokenFor(id);
     try {
       const looked = await look(ref, collection, partition, token, options.deadlineAt);
       if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
@@ -191,7 +226,7 @@ export function createReader(ctx: Context, epochs: Epochs, batches: PendingBatch
         return await beforeDeadline(take(id, finish(ref, collection, partition, looked)), options.deadlineAt);
       }
       if (looked !== 'redis-down' && looked.found.outcome === 'miss' && looked.found.lease !== undefined) {
-        flight.spareToken = token;
+        flight.spareToken = looked.found.lease;
       }
       const again = async (next: string) => {
         // Others will join it, whose deadlines are later than this reader's.

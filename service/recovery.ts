@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseEntryId } from '../domain/entry.ts';
 import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
+import { HoldfastError } from '../domain/errors.ts';
 import { mutationEntryId } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import { readFence, replaceFence } from '../storage/postgres/fence.ts';
@@ -13,6 +14,7 @@ import { epochRandom, uniqueToken } from './tokens.ts';
 
 /** Longer than a recovery takes; one that takes longer is refused when it installs, and begins again. */
 const LOCK_MS = 30_000;
+const UNLOCK_RETRY_MS = 100;
 /** A wait for Redis' clock beyond this is no tolerated difference but a wrong clock. */
 const LONGEST_CLOCK_WAIT_MS = 20_000;
 
@@ -41,6 +43,9 @@ export async function recoverPartition(
     token,
     lockMs: LOCK_MS,
     minEpochNumber: input.minEpochNumber,
+  }).catch((error: unknown) => {
+    void giveBack(ctx, partition, token);
+    throw error;
   });
   if (lock.outcome === 'valid') return lock.epoch;
   if (lock.outcome === 'busy') return undefined;
@@ -61,7 +66,7 @@ export async function recoverPartition(
       adopted: slots.map((slot) => slot.batchId),
     });
     if (replaced === undefined) {
-      await unlockRecovery(ctx.redis, partition, token);
+      void giveBack(ctx, partition, token);
       return undefined;
     }
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
@@ -102,8 +107,23 @@ export async function recoverPartition(
     );
     return epoch;
   } catch (error) {
-    await unlockRecovery(ctx.redis, partition, token).catch(() => {});
+    void giveBack(ctx, partition, token);
     throw error;
+  }
+}
+
+/**
+ * Gives the lock back, in the background and as often as it takes: nobody else can recover the partition while it is held,
+ * and a connection that broke in the middle of a recovery is not back at once. Never throws.
+ */
+async function giveBack(ctx: Context, partition: number, token: string): Promise<void> {
+  for (const end = performance.now() + LOCK_MS; performance.now() < end; ) {
+    try {
+      await unlockRecovery(ctx.redis, partition, token);
+      return;
+    } catch {
+      await sleep(UNLOCK_RETRY_MS, undefined, { ref: false });
+    }
   }
 }
 
@@ -118,8 +138,10 @@ async function waitForClock(ctx: Context, partition: number, known: Version): Pr
     if (now > floor) return;
     const waitMs = Math.ceil((floor - now) / 1_000);
     if (waitMs > LONGEST_CLOCK_WAIT_MS) {
-      throw new Error(
-        `the clock of Redis is ${Math.round(waitMs / 1_000)} s behind the versions already given out, or behind this process: set the clocks right`,
+      throw new HoldfastError(
+        'dependency-unavailable',
+        `The clock of Redis is ${Math.round(waitMs / 1_000)} s behind the versions already given out, or behind this process: set the clocks right. This request did nothing.`,
+        { dependency: 'redis', retryAfterSeconds: 5 },
       );
     }
     await sleep(waitMs);

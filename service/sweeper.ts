@@ -1,6 +1,10 @@
+import type { BatchId } from '../domain/batch.ts';
+import type { Epoch } from '../domain/epoch.ts';
+import { EpochChanged } from '../storage/redis/errors.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { forgetEntries, sweepPage } from '../storage/redis/sweep.ts';
-import { describeSlot } from '../storage/temporal/describe-slot.ts';
+import { describeSlot, type SlotRun } from '../storage/temporal/describe-slot.ts';
+import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
 import { readInput, readResult } from '../storage/temporal/history-events.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
@@ -29,21 +33,13 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
     }));
     cursors.set(partition, page.cursor);
     for (const { batchId, slot, runId } of page.confirmed) {
-      const run = { partition, slot, runId, deadlineMs: ctx.environment.TEMPORAL_TIMEOUT_MS };
-      const found = await describeSlot(ctx.temporal, run);
-      if (found.state !== 'completed' || found.batchId !== batchId) continue;
-      const input = await readInput(ctx.temporal, run);
-      const result = await readResult(ctx.temporal, run);
-      if (input === undefined || result === undefined) continue;
-      await releaseBatch(ctx.redis, {
-        batchId,
-        partition,
-        epoch,
-        entries: input.mutations,
-        setAside: [...result.setAside, ...result.discarded],
-        outcome: result.outcome,
-      });
-      ctx.log.info({ batchId, outcome: result.outcome }, 'redid a release that was lost');
+      try {
+        await redo(partition, epoch, batchId, { partition, slot, runId });
+      } catch (error) {
+        if (isTemporalUnreachable(error) || error instanceof EpochChanged) throw error;
+        // One that cannot be read must not keep the others from being looked at.
+        ctx.log.warn({ err: error, batchId }, 'could not redo a release');
+      }
     }
     if (page.dangling.length > 0) {
       const removed = await forgetEntries(ctx.redis, { partition, epoch }, page.dangling);
@@ -51,17 +47,39 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
     }
   }
 
+  async function redo(
+    partition: number,
+    epoch: Epoch,
+    batchId: BatchId,
+    place: SlotRun & { runId: string },
+  ): Promise<void> {
+    const run = { ...place, deadlineMs: ctx.environment.TEMPORAL_TIMEOUT_MS };
+    const found = await describeSlot(ctx.temporal, run);
+    if (found.state !== 'completed' || found.batchId !== batchId) return;
+    const input = await readInput(ctx.temporal, run);
+    const result = await readResult(ctx.temporal, run);
+    if (input === undefined || result === undefined) return;
+    await releaseBatch(ctx.redis, {
+      batchId,
+      partition,
+      epoch,
+      entries: input.mutations,
+      setAside: [...result.setAside, ...result.discarded],
+      outcome: result.outcome,
+    });
+    ctx.log.info({ batchId, outcome: result.outcome }, 'redid a release that was lost');
+  }
+
   let sweeping = false;
   async function round(): Promise<void> {
     if (sweeping) return;
     sweeping = true;
-    try {
-      for (let partition = 0; partition < ctx.environment.PARTITIONS; partition++) await sweep(partition);
-    } catch (error) {
-      ctx.log.debug({ err: error }, 'could not look for lost releases');
-    } finally {
-      sweeping = false;
+    for (let partition = 0; partition < ctx.environment.PARTITIONS; partition++) {
+      await sweep(partition).catch((error: unknown) =>
+        ctx.log.debug({ err: error, partition }, 'could not look for lost releases'),
+      );
     }
+    sweeping = false;
   }
   const timer = setInterval(() => void round(), ROUND_MS);
   timer.unref();

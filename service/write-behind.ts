@@ -5,14 +5,18 @@ import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
+import { RedisUnreachable } from '../storage/redis/errors.ts';
 import { currentEpoch } from '../storage/redis/recover.ts';
 import { type StageOptions, type StageOutcome, stageIncrement, stageWrite } from '../storage/redis/write.ts';
+import { putWork } from './commit-work.ts';
 import type { Context } from './context.ts';
-import { pause, remainingMs } from './deadline.ts';
+import { beforeDeadline, pause, remainingMs } from './deadline.ts';
+import type { DirectWrites } from './direct-write.ts';
 import type { Epochs } from './epochs.ts';
 import type { Flusher } from './flusher.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
 import type { Reader } from './read.ts';
+import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import { outcomeUnknown, queueFull, redisTooSlow, writeFailure } from './trouble.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -37,10 +41,12 @@ export function createWriteBehind(
     readonly reader: Reader;
     readonly waiters: Waiters;
     readonly flusher: Flusher;
+    readonly direct: DirectWrites;
+    readonly patience: RedisPatience;
   },
 ): WriteBehind {
   const { environment, redis } = ctx;
-  const { epochs, reader, waiters, flusher } = deps;
+  const { epochs, reader, waiters, flusher, direct, patience } = deps;
   const limits = { entries: environment.BATCH_MAX_ENTRIES, bytes: environment.BATCH_MAX_BYTES };
 
   /** Runs a staging script until it staged or said no. Sent once for each answer: in doubt, the outcome is unknown. */
@@ -49,11 +55,13 @@ export function createWriteBehind(
     key: string,
     partition: number,
     options: WriteOptions,
+    aroundRedis: boolean,
     script: (options: StageOptions) => Promise<StageOutcome>,
-  ): Promise<Staged> {
+  ): Promise<Staged | 'go-around'> {
     let late = 0;
     for (let misses = 0; ; ) {
       let result: StageOutcome;
+      const began = performance.now();
       try {
         result = await epochs.use(partition, options.deadlineAt, (epoch) =>
           script({
@@ -66,7 +74,16 @@ export function createWriteBehind(
             condition: options.condition,
           }),
         );
+        patience.answered();
       } catch (error) {
+        // Only what certainly was not sent may be sent again, or go another way.
+        if (error instanceof RedisUnreachable) {
+          if (patience.failed(error, began)) {
+            await pause(RECONNECT_PAUSE_MS, options.deadlineAt);
+            continue;
+          }
+          if (aroundRedis) return 'go-around';
+        }
         throw writeFailure(error);
       }
       switch (result.outcome) {
@@ -137,14 +154,15 @@ export function createWriteBehind(
       );
     }
     if (result !== 'timeout') return receipt(result);
-    if (await stillCurrent(partition, staged.batchId)) return receipt('cached');
+    if (await stillCurrent(partition, staged.batchId, options.deadlineAt)) return receipt('cached');
     throw outcomeUnknown('Redis could not say whether it still has the write.');
   }
 
   /** A write that gives up waiting is `cached` only if its epoch is still the current one in Redis. */
-  async function stillCurrent(partition: number, batchId: BatchId): Promise<boolean> {
+  async function stillCurrent(partition: number, batchId: BatchId, deadlineAt: number): Promise<boolean> {
     try {
-      return (await currentEpoch(redis, partition)).epoch === parseBatchId(batchId)?.epoch;
+      const { epoch } = await beforeDeadline(currentEpoch(redis, partition), deadlineAt);
+      return epoch === parseBatchId(batchId)?.epoch;
     } catch {
       return false;
     }
@@ -155,15 +173,24 @@ export function createWriteBehind(
       const ref = { collection: collection.name, key };
       const partition = partitionOf(entryId(ref), environment.PARTITIONS);
       const write = { ...ref, kind: collection.kind, value };
-      const staged = await stage(collection, key, partition, options, (o) => stageWrite(redis, write, o));
+      // Counters live on the copy in Redis, and a condition must hold against what only Redis may know.
+      const aroundRedis = collection.kind === 'document' && options.condition === undefined;
+      const staged = await stage(collection, key, partition, options, aroundRedis, (o) =>
+        stageWrite(redis, write, o),
+      );
+      if (staged === 'go-around') {
+        const work = putWork(ctx, collection, key, value, undefined);
+        return await direct.write(collection, key, work, options, epochs.seenVersion(partition));
+      }
       return await acknowledge(collection, key, partition, staged, options);
     },
     async increment(collection, key, by, options) {
       const ref = { collection: collection.name, key };
       const partition = partitionOf(entryId(ref), environment.PARTITIONS);
-      const staged = await stage(collection, key, partition, options, (o) =>
+      const staged = await stage(collection, key, partition, options, false, (o) =>
         stageIncrement(redis, { ...ref, by }, o),
       );
+      if (staged === 'go-around') throw new Error('an increment never goes around Redis');
       return await acknowledge(collection, key, partition, staged, options);
     },
   };

@@ -2,38 +2,28 @@ import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
-import type { Version } from '../domain/version.ts';
-import { commitEntry, commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
 import { neverReached } from '../storage/postgres/errors.ts';
 import {
   EpochChanged,
   RedisOutcomeUnknown,
   RedisOutOfMemory,
   RedisUnavailable,
+  RedisUnreachable,
 } from '../storage/redis/errors.ts';
 import { settleEntry, type VoidTicket, voidEntry } from '../storage/redis/write-through.ts';
 import { blockMs } from './block.ts';
+import { type Committed, type CommitWork, incrementWork, putWork, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
-import { remainingMs } from './deadline.ts';
+import { pause, remainingMs } from './deadline.ts';
+import type { DirectWrites } from './direct-write.ts';
 import type { Epochs } from './epochs.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
+import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import { uniqueToken } from './tokens.ts';
 import { outcomeUnknown, redisTooSlow, unavailable } from './trouble.ts';
 
 /** Each further try needs another writer that was faster. */
 const TRIES = 5;
-
-type Committed =
-  | { readonly outcome: 'committed'; readonly created: boolean; readonly value?: number }
-  | { readonly outcome: 'overflow' }
-  | NotCommitted;
-
-/** How one kind of write commits, and what the cache is then to hold. */
-interface Work {
-  commit(version: Version, notAfterMicros: number): Promise<Committed>;
-  /** The text for the cache after a commit that answered `value`. */
-  cached(value: number | undefined): string | null;
-}
 
 export interface WriteThrough {
   /** @throws as `Holdfast.put`. */
@@ -46,15 +36,20 @@ export interface WriteThrough {
  * PostgreSQL first, then Redis: void the cached copy and block fills, commit under the version that step gave, set the new
  * copy. A crash in between leaves a miss, never a stale hit.
  */
-export function createWriteThrough(ctx: Context, epochs: Epochs): WriteThrough {
-  const { environment, redis, db } = ctx;
+export function createWriteThrough(
+  ctx: Context,
+  deps: { readonly epochs: Epochs; readonly direct: DirectWrites; readonly patience: RedisPatience },
+): WriteThrough {
+  const { environment, redis } = ctx;
+  const { epochs, direct, patience } = deps;
 
   async function take(
     partition: number,
     ref: { collection: string; key: string },
     deadlineAt: number,
-  ): Promise<VoidTicket> {
-    for (let tries = 0; tries < 3; tries++) {
+  ): Promise<VoidTicket | 'go-around'> {
+    for (let late = 0; late < 3; ) {
+      const began = performance.now();
       try {
         const ticket = await epochs.use(partition, deadlineAt, (epoch) =>
           voidEntry(redis, ref, {
@@ -65,9 +60,16 @@ export function createWriteThrough(ctx: Context, epochs: Epochs): WriteThrough {
             blockMs: blockMs(environment),
           }),
         );
+        patience.answered();
         if (ticket !== undefined) return ticket;
+        late += 1;
       } catch (error) {
-        // Whether the script ran or not, nothing was committed.
+        // Whether the script ran or not, nothing was committed, and it may run again.
+        if (patience.failed(error, began)) {
+          await pause(RECONNECT_PAUSE_MS, deadlineAt);
+          continue;
+        }
+        if (error instanceof RedisUnreachable) return 'go-around';
         throw unavailable(error);
       }
     }
@@ -109,13 +111,16 @@ export function createWriteThrough(ctx: Context, epochs: Epochs): WriteThrough {
   async function run(
     collection: Collection,
     key: string,
-    work: Work,
+    work: CommitWork,
     options: WriteOptions,
   ): Promise<Receipt> {
     const ref = { collection: collection.name, key };
     const partition = partitionOf(entryId(ref), environment.PARTITIONS);
     for (let tries = 1; ; tries++) {
       const ticket = await take(partition, ref, options.deadlineAt);
+      if (ticket === 'go-around') {
+        return await direct.write(collection, key, work, options, epochs.seenVersion(partition));
+      }
       epochs.noteVersion(partition, ticket.version);
       const budgetMs = Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt));
       let result: Committed;
@@ -149,59 +154,9 @@ export function createWriteThrough(ctx: Context, epochs: Epochs): WriteThrough {
   }
 
   return {
-    write(collection, key, value, options) {
-      const work: Work = {
-        commit: (version, notAfterMicros) =>
-          commitEntry(db, {
-            mutation: { collection: collection.name, key, kind: collection.kind, version, value },
-            partition: partitionOf(`${collection.name}/${key}`, environment.PARTITIONS),
-            notAfterMicros,
-            ...(options.condition === undefined ? {} : { condition: options.condition }),
-          }),
-        cached: () => value,
-      };
-      return run(collection, key, work, options);
-    },
-    increment(collection, key, by, options) {
-      const work: Work = {
-        commit: (version, notAfterMicros) =>
-          commitIncrement(db, {
-            ref: { collection: collection.name, key },
-            version,
-            by,
-            partition: partitionOf(`${collection.name}/${key}`, environment.PARTITIONS),
-            notAfterMicros,
-            ...(options.condition === undefined ? {} : { condition: options.condition }),
-          }),
-        cached: (value) => String(value),
-      };
-      return run(collection, key, work, options);
-    },
+    write: (collection, key, value, options) =>
+      run(collection, key, putWork(ctx, collection, key, value, options.condition), options),
+    increment: (collection, key, by, options) =>
+      run(collection, key, incrementWork(ctx, collection, key, by, options.condition), options),
   };
-}
-
-function refusal(result: Exclude<Committed, { outcome: 'committed' }>): HoldfastError {
-  switch (result.outcome) {
-    case 'precondition-failed':
-      return new HoldfastError('precondition-failed', 'The entry is not in the state the request requires.', {
-        currentVersion: result.version,
-      });
-    case 'overflow':
-      return new HoldfastError(
-        'counter-overflow',
-        'The counter would leave ±9007199254740991. This increment did not happen.',
-      );
-    case 'too-late':
-      return new HoldfastError(
-        'dependency-unavailable',
-        'PostgreSQL answers too late. This write did not happen. Try again later.',
-        { dependency: 'postgres', retryAfterSeconds: 1 },
-      );
-    case 'superseded':
-      return new HoldfastError(
-        'dependency-unavailable',
-        'Other writes of the same entry were faster each time. This write did not happen. Try again.',
-        { dependency: 'postgres', retryAfterSeconds: 1 },
-      );
-  }
 }

@@ -49,6 +49,8 @@ function connect(options: RedisOptions, name: string): Redis {
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     autoResubscribe: false,
+    // A primary that became a replica: connect again, to whatever the address names now. The command is not resent.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(25 * 2 ** Math.min(attempt, 6), 1_000),
     disableClientInfo: true,

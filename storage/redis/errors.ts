@@ -8,6 +8,14 @@ export class RedisUnavailable extends Error {
   }
 }
 
+/** Nothing was sent: there is no connection. Only then may a write go around Redis. */
+export class RedisUnreachable extends RedisUnavailable {
+  constructor(message: string, cause?: unknown) {
+    super(message, cause);
+    this.name = 'RedisUnreachable';
+  }
+}
+
 /** The script was sent and not answered. It may have run, or may still run: never send it again. */
 export class RedisOutcomeUnknown extends Error {
   constructor(message: string, cause?: unknown) {
@@ -54,7 +62,7 @@ export function classifyRedisError(
   error: unknown,
 ): RedisUnavailable | RedisOutOfMemory | RedisOutcomeUnknown {
   const message = error instanceof Error ? error.message : String(error);
-  if (message === NEVER_SENT) return new RedisUnavailable('Redis is not connected', error);
+  if (message === NEVER_SENT) return new RedisUnreachable('Redis is not connected', error);
   if (INSIDE_SCRIPT.test(message)) return new RedisOutcomeUnknown(message, error);
   if (message.startsWith('OOM ')) return new RedisOutOfMemory(error);
   if (REFUSED_BEFORE_RUNNING.test(message)) return new RedisUnavailable(message, error);

@@ -105,7 +105,9 @@ async function busyPartition() {
 }
 
 test('every script is in these tables', () => {
-  expect([...Object.keys(CALLS), ...ABOUT_EPOCHS, ...IN_ANY_EPOCH].sort()).toEqual([...SCRIPTS.keys()].sort());
+  expect([...Object.keys(CALLS), ...ABOUT_EPOCHS, ...IN_ANY_EPOCH].sort()).toEqual(
+    [...SCRIPTS.keys()].sort(),
+  );
 });
 
 describe.each(Object.entries(CALLS))('%s', (_name, call) => {

@@ -64,14 +64,19 @@ for _, content in ipairs(survivors) do
   end
 end
 
-local taken = {}
+-- A batch may be open in two slots (its start in the first one was still under way when it was moved). It is recorded in
+-- the last; the other one counts as free, at the end of the line: who is given it finds it taken, and moves on.
+local taken, slot_of, twice = {}, {}, {}
 for slot, batch, run in string.gmatch(ARGV[8], '(%d+) (%S+) (%S+)') do
   taken[slot] = true
+  if slot_of[batch] then twice[#twice + 1] = slot_of[batch] end
+  slot_of[batch] = slot
   redis.call('HSET', KEYS[5], batch, slot .. ' confirmed ' .. run .. ' ' .. digits(now))
 end
 for slot = 0, tonumber(ARGV[6]) - 1 do
   if not taken[digits(slot)] then redis.call('RPUSH', KEYS[6], digits(slot)) end
 end
+for _, slot in ipairs(twice) do redis.call('RPUSH', KEYS[6], slot) end
 local page = {}
 for id, batch in pairs(index) do
   page[#page + 1], page[#page + 2] = id, batch

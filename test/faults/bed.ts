@@ -1,0 +1,173 @@
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { ROOT } from '../../dev/clone.ts';
+import { type Child, startChild, untilReady } from '../../dev/services/child.ts';
+import { onFreePort } from '../../dev/services/ports.ts';
+import { until } from '../../dev/until.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import type { Server, Servers } from './servers.ts';
+
+export interface BedOptions {
+  /** `always`: an append-only file that is synced before every answer. `none`: a restart forgets everything. */
+  readonly redis: 'always' | 'none';
+  /** Which servers the processes reach through a proxy. Default: none. */
+  readonly proxied?: readonly ('redis' | 'postgres')[];
+  /** More environment for the second API process. */
+  readonly secondApi?: Readonly<Record<string, string>>;
+}
+
+/** Outages are short here, so every patience of the processes is. */
+export const REQUEST_DEADLINE_MS = 3_000;
+const SETTINGS = {
+  PARTITIONS: '2',
+  SLOTS: '16',
+  REQUEST_DEADLINE_MS: String(REQUEST_DEADLINE_MS),
+  REDIS_TIMEOUT_MS: '600',
+  POSTGRES_TIMEOUT_MS: '1500',
+  TEMPORAL_TIMEOUT_MS: '1500',
+  QUERY_TIMEOUT_MS: '300',
+  DIRECT_PERSIST_AFTER_MS: '700',
+  ADOPT_AFTER_MS: '1500',
+  GATHER_MAX_MS: '1000',
+  CLOCK_TOLERANCE_MS: '200',
+};
+export const PARTITIONS = Number(SETTINGS.PARTITIONS);
+
+export interface ApiProcess {
+  readonly url: string;
+  readonly child: Child;
+}
+
+/** The whole system on a Redis, a database and a namespace of its own: two API processes, one worker. */
+export interface Bed {
+  readonly redis: Server & { readonly dir: string };
+  readonly postgres: Server;
+  readonly temporal: Server;
+  /** Where the processes connect to, if that was asked for. */
+  readonly redisProxy: TcpProxy | undefined;
+  readonly postgresProxy: TcpProxy | undefined;
+  /** Past every proxy. */
+  readonly redisClient: Redis;
+  readonly db: pg.Pool;
+  /** Replace an element to send the clients to another process. */
+  readonly apis: ApiProcess[];
+  readonly workers: Child[];
+  /** Logs of the processes, one file each. */
+  readonly logs: string;
+  startApi(index: number): Promise<ApiProcess>;
+  startWorker(): Promise<Child>;
+  stop(): Promise<void>;
+}
+
+let beds = 0;
+
+/** Starts the processes from `dist/`, and waits until they are ready. */
+export async function startBed(servers: Servers, options: BedOptions, logs: string): Promise<Bed> {
+  const number = beds++;
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const step of stops.splice(0).reverse()) await step().catch(() => {});
+  };
+  try {
+    const redis = await servers.startRedis(`redis-${number}`, { appendOnly: options.redis === 'always' });
+    stops.push(() => redis.stop());
+    const proxyTo = async (name: 'redis' | 'postgres', port: number) => {
+      if (options.proxied?.includes(name) !== true) return undefined;
+      const proxy = await startTcpProxy({ port });
+      stops.push(() => proxy.close());
+      return proxy;
+    };
+    const redisProxy = await proxyTo('redis', redis.port);
+    const postgresProxy = await proxyTo('postgres', servers.postgres.port);
+    const databaseUrl = await servers.createDatabase();
+    const proxiedDatabase = new URL(databaseUrl);
+    if (postgresProxy !== undefined) proxiedDatabase.port = String(postgresProxy.port);
+    const env: Record<string, string | undefined> = {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      REDIS_URL: `redis://127.0.0.1:${redisProxy?.port ?? redis.port}`,
+      DATABASE_URL: proxiedDatabase.href,
+      TEMPORAL_ADDRESS: `127.0.0.1:${servers.temporal.port}`,
+      TEMPORAL_NAMESPACE: await servers.createNamespace(),
+      HOLDFAST_CONFIG: join(ROOT, 'holdfast.config.json'),
+      LOG_LEVEL: process.env.FAULTS_LOG_LEVEL ?? 'info',
+      ...SETTINGS,
+    };
+    let started = 0;
+    const run = (name: string, script: string, extra: Readonly<Record<string, string>> = {}) =>
+      startChild({
+        name,
+        command: process.execPath,
+        args: [join(ROOT, 'dist', script)],
+        cwd: ROOT,
+        env: { ...env, ...extra },
+        output: { file: join(logs, `bed${number}-${started++}-${name}.log`) },
+      });
+
+    const migrate = await run('migrate', 'storage/postgres/migrate-main.js');
+    const migrated = await migrate.exited;
+    if (migrated !== 'exit code 0') throw new Error(`migrate: ${migrated}\n${migrate.lastOutput()}`);
+
+    async function startApi(index: number): Promise<ApiProcess> {
+      return await onFreePort(async (port) => {
+        const extra = index === 1 ? options.secondApi : undefined;
+        const child = await run(`api${index}`, 'api/main.js', { ...extra, PORT: String(port) });
+        stops.push(() => child.kill());
+        const url = `http://127.0.0.1:${port}`;
+        const answers = async () => (await fetch(`${url}/livez`)).ok;
+        await untilReady(child, until(answers, { what: 'the API to answer', timeoutMs: 30_000 }));
+        return { url, child };
+      });
+    }
+    async function startWorker(): Promise<Child> {
+      const child = await run('worker', 'worker/main.js');
+      stops.push(() => child.kill());
+      return child;
+    }
+
+    const db = new pg.Pool({ connectionString: databaseUrl, max: 4 });
+    db.on('error', () => {});
+    stops.push(() => db.end());
+    const redisClient = new Redis({ port: redis.port, host: '127.0.0.1', retryStrategy: () => 100 });
+    redisClient.on('error', () => {});
+    stops.push(async () => redisClient.disconnect());
+    const workers = [await startWorker()];
+    const apis = await Promise.all([startApi(0), startApi(1)]);
+    await until(() => carriesWrites(apis), {
+      what: 'the system to carry writes',
+      timeoutMs: 60_000,
+      everyMs: 200,
+    });
+    return {
+      redis,
+      postgres: servers.postgres,
+      temporal: servers.temporal,
+      redisProxy,
+      postgresProxy,
+      redisClient,
+      db,
+      apis,
+      workers,
+      logs,
+      startApi,
+      startWorker,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function carriesWrites(apis: readonly ApiProcess[]): Promise<boolean> {
+  for (const { url } of apis) {
+    const answer = await fetch(`${url}/v1/collections/carts/entries/warm-up`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', prefer: 'durability=persisted' },
+      body: '1',
+    });
+    if (answer.status !== 200 && answer.status !== 201) return false;
+  }
+  return true;
+}

@@ -1,0 +1,37 @@
+import { checkConditions } from './check-conditions.ts';
+import { checkCounter } from './check-counter.ts';
+import { checkFinal } from './check-final.ts';
+import { checkOrder } from './check-order.ts';
+import { checkValues } from './check-values.ts';
+import { entryHistory } from './entry-history.ts';
+import { type Call, type History, nameOf, type Violation } from './history.ts';
+
+/**
+ * Judges what clients observed, and what was left when everything had drained. Empty: every promise held. Knows nothing
+ * of how Holdfast works, only of what it says to its clients.
+ */
+export function check(history: History): readonly Violation[] {
+  const calls = new Map<string, Call[]>();
+  for (const call of history.calls) {
+    const name = nameOf(call);
+    const known = calls.get(name);
+    if (known === undefined) calls.set(name, [call]);
+    else known.push(call);
+  }
+  const violations: Violation[] = [];
+  for (const final of history.final) {
+    const entry = entryHistory(calls.get(nameOf(final)) ?? [], history.losses, final);
+    calls.delete(nameOf(final));
+    violations.push(
+      ...checkValues(entry),
+      ...checkOrder(entry),
+      ...checkConditions(entry),
+      ...checkCounter(entry),
+      ...checkFinal(entry),
+    );
+  }
+  for (const [name, some] of calls) {
+    throw new Error(`the final state of ${name} is missing: ${some.length} calls cannot be judged`);
+  }
+  return violations;
+}

@@ -1,0 +1,62 @@
+import { satisfies } from '../../domain/acknowledgement.ts';
+import { type Call, type FinalEntry, isWrite, type MemoryLoss, type Violation } from './history.ts';
+
+/** A write that was acknowledged. */
+export type Acknowledged = Call & { readonly version: number };
+
+/** All that is known of one entry, and what of it must last. */
+export interface EntryHistory {
+  /** In order of their start. */
+  readonly calls: readonly Call[];
+  readonly final: FinalEntry;
+  /** In order of their versions. */
+  readonly acknowledged: readonly Acknowledged[];
+  readonly byVersion: ReadonlyMap<number, Acknowledged>;
+  readonly byToken: ReadonlyMap<string, Call>;
+  readonly unknown: readonly Call[];
+  /** Whether what a call that started at `start` wrote or saw as `version` must still be there at `at`. */
+  lasts(version: number, start: number, at: number): boolean;
+  violation(rule: string, message: string, calls?: readonly Call[]): Violation;
+}
+
+/** Puts the calls of one entry in order. */
+export function entryHistory(
+  calls: readonly Call[],
+  losses: readonly MemoryLoss[],
+  final: FinalEntry,
+): EntryHistory {
+  const sorted = [...calls].sort((a, b) => a.start - b.start);
+  const writes = sorted.filter(isWrite);
+  const acknowledged = writes
+    .filter((call): call is Acknowledged => call.outcome === 'ok' && call.version !== undefined)
+    .sort((a, b) => a.version - b.version);
+  const byVersion = new Map(acknowledged.map((call) => [call.version, call]));
+  const byToken = new Map(writes.flatMap((call) => (call.token === undefined ? [] : [[call.token, call]])));
+
+  // A mutation that is set aside takes along what it had replaced in its batch, however long that one gathered: of an
+  // entry with a dead letter, only what was committed before is sure to last.
+  const lastDeadLetter = Math.max(0, ...final.deadLetters);
+  const setAside = (version: number) =>
+    version <= lastDeadLetter && byVersion.get(version)?.level !== 'persisted';
+  const durable = (version: number) => {
+    const level = byVersion.get(version)?.level;
+    return level !== undefined && satisfies(level, 'queued');
+  };
+  return {
+    calls: sorted,
+    final,
+    acknowledged,
+    byVersion,
+    byToken,
+    unknown: writes.filter((call) => call.outcome === 'unknown'),
+    lasts: (version, start, at) =>
+      !setAside(version) && (durable(version) || !losses.some((loss) => loss.to >= start && loss.from <= at)),
+    violation: (rule, message, shown = []) => ({
+      rule,
+      collection: final.collection,
+      key: final.key,
+      message,
+      calls: shown,
+    }),
+  };
+}

@@ -1,0 +1,86 @@
+import type { Acknowledgement } from '../../domain/acknowledgement.ts';
+
+export type Operation = 'read' | 'put' | 'delete' | 'increment';
+
+/** `failed`: it certainly did not happen. `unknown`: it may have happened, now or a little later. */
+export type Outcome = 'ok' | 'failed' | 'unknown';
+
+/** A document's value is known by the token in it, which no other write has; a counter's is its number; `null` is absence. */
+export type Value = string | number | null;
+
+/** One HTTP call of a client. Times are milliseconds of one monotonic clock. */
+export interface Call {
+  readonly client: number;
+  /** Which API process it was sent to. */
+  readonly api: number;
+  readonly operation: Operation;
+  readonly collection: string;
+  readonly key: string;
+  /** What a put writes. */
+  readonly token?: string;
+  /** What an increment adds. */
+  readonly by?: number;
+  readonly condition?: { readonly ifVersion: number } | { readonly ifAbsent: true };
+  readonly start: number;
+  readonly end: number;
+  readonly outcome: Outcome;
+  /** The status and problem code, or the error of the connection. */
+  readonly code: string;
+  /** Of the receipt, or of the value that was read. A read that found nothing has none. */
+  readonly version?: number;
+  readonly level?: Acknowledgement;
+  /** What a read returned, or what an increment made of the counter. */
+  readonly value?: Value;
+}
+
+/** While it lasted Redis may have lost everything that was not queued yet. */
+export interface MemoryLoss {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A register's state in one place. */
+export interface State {
+  readonly version: number;
+  readonly value: Value;
+}
+
+/** What is left of one entry after everything has drained. */
+export interface FinalEntry {
+  readonly collection: string;
+  readonly key: string;
+  /** `null`: no row. */
+  readonly row: State | null;
+  /** `null`: Redis holds no copy. */
+  readonly cached: State | null;
+  /** The batch that still holds it, where one does. */
+  readonly pendingIn: string | null;
+  /** What every API process answers to a read; no version where it found nothing. */
+  readonly reads: readonly { readonly api: number; readonly version?: number; readonly value: Value }[];
+  /** Versions that were set aside because PostgreSQL refused them. */
+  readonly deadLetters: readonly number[];
+}
+
+export interface History {
+  readonly calls: readonly Call[];
+  readonly losses: readonly MemoryLoss[];
+  readonly final: readonly FinalEntry[];
+}
+
+export interface Violation {
+  /** Stable, for counting. */
+  readonly rule: string;
+  readonly collection: string;
+  readonly key: string;
+  readonly message: string;
+  /** The calls that show it. */
+  readonly calls: readonly Call[];
+}
+
+export function nameOf(entry: { readonly collection: string; readonly key: string }): string {
+  return `${entry.collection}/${entry.key}`;
+}
+
+export function isWrite(call: Call): boolean {
+  return call.operation !== 'read';
+}

@@ -1,0 +1,45 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Bed, startBed } from './bed.ts';
+import { describeRun } from './describe-run.ts';
+import { runScenario } from './run-scenario.ts';
+import { SCENARIOS } from './scenarios/all.ts';
+import { type Servers, startServers } from './servers.ts';
+
+const A_DAY = 4;
+const DAY_MS = 86_400_000;
+
+// Another few scenarios and another seed every day, the same ones all day long. FAULTS_DAY repeats an earlier day.
+const day = Number(process.env.FAULTS_DAY ?? Math.floor(Date.now() / DAY_MS));
+const today = Array.from({ length: A_DAY }, (_, i) => SCENARIOS[(day * A_DAY + i) % SCENARIOS.length]).filter(
+  (scenario) => scenario !== undefined,
+);
+
+let servers: Servers;
+let bed: { readonly wanted: string; readonly bed: Bed } | undefined;
+beforeAll(async () => {
+  servers = await startServers(() => {});
+});
+afterAll(async () => {
+  await bed?.bed.stop();
+  await servers.stop();
+});
+
+test.each(today)(`$name (day ${day}): $promises`, { timeout: 120_000 }, async (scenario) => {
+  const wanted = JSON.stringify(scenario.bed);
+  if (bed?.wanted !== wanted) {
+    await bed?.bed.stop();
+    const logs = join(servers.folder, 'logs');
+    mkdirSync(logs, { recursive: true });
+    bed = { wanted, bed: await startBed(servers, scenario.bed, logs) };
+  }
+  const run = await runScenario(bed.bed, scenario, day, { scale: 0.5 });
+  if (run.result.outcome === 'violated') {
+    await bed.bed.stop();
+    bed = undefined;
+    expect.fail(describeRun(run, 'run it again to keep its logs'));
+  }
+  // On a machine that is busy with other things too little may happen during a short outage; that says nothing.
+  expect(run.result.calls.ok).toBeGreaterThan(0);
+});

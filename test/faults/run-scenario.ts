@@ -1,0 +1,192 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../dev/until.ts';
+import { type Bed, REQUEST_DEADLINE_MS } from './bed.ts';
+import { check } from './checker.ts';
+import { type Call, type FinalEntry, type MemoryLoss, nameOf, type Violation } from './history.ts';
+import { CUT_OFF, NEVER_REACHED, NO_ANSWER } from './outcome.ts';
+import { createRandom } from './random.ts';
+import type { FaultContext, Scenario } from './scenario.ts';
+import { drained, finalStates } from './settle.ts';
+import { startWorkload, type Workload } from './workload.ts';
+
+const CLIENTS = 24;
+const KEYS = 20;
+const HEALED_MS = 20_000;
+
+export interface RunResult {
+  readonly scenario: string;
+  readonly seed: number;
+  /** `void`: the fault did not fire, or too little succeeded while it lasted; the run says nothing. */
+  readonly outcome: 'passed' | 'violated' | 'void';
+  readonly calls: Readonly<Record<Call['outcome'], number>>;
+  /** How often each code other than success was answered. */
+  readonly codes: Readonly<Record<string, number>>;
+  /** Calls that succeeded during the outage, and its length. */
+  readonly during: number;
+  readonly outageMs: number;
+  readonly ms: number;
+  readonly problems: readonly string[];
+}
+
+/** A run with all that is needed to explain it. */
+export interface Run {
+  readonly result: RunResult;
+  readonly history: readonly Call[];
+  readonly losses: readonly MemoryLoss[];
+  readonly final: readonly FinalEntry[];
+  readonly outage: { readonly from: number; readonly to: number };
+  readonly violations: readonly Violation[];
+}
+
+/** Runs one scenario with one seed: load, fault, healing, drain, judgement. The bed is as good as new after a run that passed. */
+export async function runScenario(
+  bed: Bed,
+  scenario: Scenario,
+  seed: number,
+  options: { readonly scale: number },
+): Promise<Run> {
+  const random = createRandom(`${scenario.name}/${seed}`);
+  const prefix = `${scenario.name}-${seed}-`;
+  const began = performance.now();
+  const losses: MemoryLoss[] = [];
+  const problems: string[] = [];
+  let from: number | undefined;
+  let to: number | undefined;
+  let workload: Workload | undefined;
+  const context: FaultContext = {
+    bed,
+    prefix,
+    random: random.fork('fault'),
+    get calls() {
+      return workload?.calls ?? [];
+    },
+    async pause(minMs, maxMs) {
+      await sleep(context.random.int(minMs, maxMs) * options.scale);
+    },
+    begin() {
+      from = performance.now();
+    },
+    end() {
+      to = performance.now();
+    },
+    async losingMemory(work) {
+      const start = performance.now();
+      try {
+        return await work();
+      } finally {
+        losses.push({ from: start, to: performance.now() });
+      }
+    },
+    complain: (message) => problems.push(message),
+  };
+
+  await scenario.prepare?.(context);
+  workload = startWorkload({
+    random: random.fork('workload'),
+    prefix,
+    clients: scenario.workload?.clients ?? CLIENTS,
+    keysPerCollection: KEYS,
+    urls: () => bed.apis.map(({ url }) => url),
+    requestDeadlineMs: REQUEST_DEADLINE_MS,
+    ...scenario.workload,
+  });
+  try {
+    await scenario.fault(context);
+    await healed(workload.calls, bed.apis.length, performance.now()).catch((error: Error) =>
+      problems.push(error.message),
+    );
+  } finally {
+    await workload.stop();
+  }
+  const history = workload.calls;
+  await drained(bed).catch((error: Error) => problems.push(error.message));
+  const names = [...new Map(history.map((call) => [nameOf(call), call])).values()];
+  const final = await finalStates(bed, names);
+  await scenario.afterwards?.(context);
+
+  const violations = check({ calls: history, losses, final });
+  problems.push(...wrongAnswers(scenario, history), ...violations.map(text));
+  const outage = { from: from ?? 0, to: to ?? 0 };
+  const during = history.filter(
+    (call) => call.outcome === 'ok' && call.start >= outage.from && call.end <= outage.to,
+  ).length;
+  const fired = from !== undefined && to !== undefined && during >= scenario.minimumDuring;
+  return {
+    history,
+    losses,
+    final,
+    outage,
+    violations,
+    result: {
+      scenario: scenario.name,
+      seed,
+      outcome: problems.length > 0 ? 'violated' : fired ? 'passed' : 'void',
+      calls: count(history),
+      codes: codesOf(history),
+      during,
+      outageMs: Math.round(outage.to - outage.from),
+      ms: Math.round(performance.now() - began),
+      problems,
+    },
+  };
+}
+
+/** Nothing needs a restart by hand: each kind of write succeeds again, through every process. */
+async function healed(calls: readonly Call[], apis: number, since: number): Promise<void> {
+  const kinds = ['orders', 'carts', 'page-views'];
+  const missing = () => {
+    const left: string[] = [];
+    for (let api = 0; api < apis; api++) {
+      for (const kind of kinds) {
+        const works = calls.some(
+          (call) =>
+            call.start > since &&
+            call.api === api &&
+            call.collection === kind &&
+            call.operation !== 'read' &&
+            call.outcome === 'ok' &&
+            (kind === 'page-views' || call.level !== 'cached'),
+        );
+        if (!works) left.push(`${kind} through API ${api}`);
+      }
+    }
+    return left;
+  };
+  try {
+    await until(() => missing().length === 0, { what: 'healing', timeoutMs: HEALED_MS, everyMs: 50 });
+  } catch {
+    throw new Error(`not healed after ${HEALED_MS / 1_000} s: no write to ${missing().join(', ')}`);
+  }
+}
+
+/** Answers that no outage excuses. */
+function wrongAnswers(scenario: Scenario, calls: readonly Call[]): readonly string[] {
+  const poisoned = scenario.workload?.poison !== undefined;
+  const wrong = calls.filter(({ outcome, code }) => {
+    if (outcome === 'ok') return false;
+    if (scenario.allowedFailures?.includes(code) === false) return true;
+    if (/^5\d\d internal|no-problem-details|^undefined/.test(code) || code === NO_ANSWER) return true;
+    const documented = /^(503|504|412|409) /.test(code) || [NEVER_REACHED, ...CUT_OFF].includes(code);
+    return !documented && !(poisoned && code === '400 invalid-request');
+  });
+  return Object.entries(codesOf(wrong)).map(([code, times]) => {
+    const first = wrong.find((call) => call.code === code);
+    return `${times} times ${code}, first a ${first?.operation} of ${first?.collection}/${first?.key}`;
+  });
+}
+
+function count(calls: readonly Call[]): RunResult['calls'] {
+  const counts = { ok: 0, failed: 0, unknown: 0 };
+  for (const { outcome } of calls) counts[outcome]++;
+  return counts;
+}
+
+function codesOf(calls: readonly Call[]): Record<string, number> {
+  const codes: Record<string, number> = {};
+  for (const { outcome, code } of calls) if (outcome !== 'ok') codes[code] = (codes[code] ?? 0) + 1;
+  return codes;
+}
+
+function text(violation: Violation): string {
+  return `${violation.rule}: ${nameOf(violation)}: ${violation.message}`;
+}

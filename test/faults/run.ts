@@ -1,0 +1,160 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT, stateFolder } from '../../dev/clone.ts';
+import { type Bed, startBed } from './bed.ts';
+import { describeRun } from './describe-run.ts';
+import { type RunResult, runScenario } from './run-scenario.ts';
+import type { Scenario } from './scenario.ts';
+import { SCENARIOS } from './scenarios/all.ts';
+import { type Servers, startServers } from './servers.ts';
+import { table } from './table.ts';
+
+const USAGE = `npm run test:faults -- [--seeds N] [--from SEED] [--scenario NAME]… [--scale X] [--resume] [--list]
+
+  --seeds     how many seeds of each scenario (default 3)
+  --from      the first seed (default 1)
+  --scenario  only this one; may be repeated
+  --scale     times every outage and pause (default 1)
+  --resume    skip what passed before with this very build
+  --list      name the scenarios and what they promise`;
+
+interface Recorded extends RunResult {
+  readonly build: string;
+}
+
+const progress = (line: string) => process.stderr.write(`${line}\n`);
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '3' },
+      from: { type: 'string', default: '1' },
+      scenario: { type: 'string', multiple: true },
+      scale: { type: 'string', default: '1' },
+      resume: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+    },
+  });
+  if (values.list) {
+    for (const { name, promises } of SCENARIOS) process.stdout.write(`${name.padEnd(20)} ${promises}\n`);
+    return 0;
+  }
+  const unknown = values.scenario?.filter((name) => !SCENARIOS.some((one) => one.name === name)) ?? [];
+  const [seeds, from, scale] = [Number(values.seeds), Number(values.from), Number(values.scale)];
+  if (unknown.length > 0 || !(seeds >= 1) || !(from >= 0) || !(scale > 0)) {
+    progress(unknown.length > 0 ? `no scenario ${unknown.join(', ')}\n\n${USAGE}` : USAGE);
+    return 2;
+  }
+  const chosen = SCENARIOS.filter(({ name }) => values.scenario?.includes(name) ?? true);
+  const folder = join(stateFolder(), 'faults');
+  const logs = join(folder, `logs-${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}`);
+  mkdirSync(logs, { recursive: true });
+  const resultsFile = join(folder, 'results.jsonl');
+  const build = readFileSync(join(ROOT, 'dist', '.build-stamp'), 'utf8').trim();
+  const before = values.resume ? readResults(resultsFile, build) : [];
+  const todo = chosen.flatMap((scenario) =>
+    Array.from({ length: seeds }, (_, i) => ({ scenario, seed: from + i })).filter(
+      ({ seed }) =>
+        !before.some((r) => r.scenario === scenario.name && r.seed === seed && r.outcome === 'passed'),
+    ),
+  );
+  const kept = before.filter(
+    (r) =>
+      r.outcome === 'passed' &&
+      chosen.some(({ name }) => name === r.scenario) &&
+      r.seed >= from &&
+      r.seed < from + seeds,
+  );
+  if (kept.length > 0) progress(`faults: ${kept.length} runs of this build passed before`);
+
+  const results: RunResult[] = [...kept];
+  const servers = await startServers(progress);
+  const beds = createBeds(servers, logs);
+  try {
+    for (const [i, { scenario, seed }] of todo.entries()) {
+      const result = await one(beds, scenario, seed, scale, logs);
+      results.push(result);
+      appendFileSync(resultsFile, `${JSON.stringify({ ...result, build } satisfies Recorded)}\n`);
+      progress(`faults: ${i + 1}/${todo.length} ${line(result)}`);
+    }
+  } finally {
+    await beds.close();
+    await servers.stop();
+  }
+  process.stdout.write(`${table(chosen, results)}\n`);
+  return results.every(({ outcome }) => outcome === 'passed') ? 0 : 1;
+}
+
+async function one(
+  beds: Beds,
+  scenario: Scenario,
+  seed: number,
+  scale: number,
+  logs: string,
+): Promise<RunResult> {
+  const bed = await beds.get(scenario);
+  try {
+    const run = await runScenario(bed, scenario, seed, { scale });
+    if (run.result.outcome !== 'violated') return run.result;
+    writeFileSync(join(logs, `${scenario.name}-${seed}.json`), JSON.stringify(run));
+    progress(describeRun(run, logs));
+    await beds.close();
+    return run.result;
+  } catch (error) {
+    // What the bench itself could not do is no verdict on Holdfast, and no pass either.
+    progress(`${scenario.name}, seed ${seed}: ${(error as Error).stack}`);
+    await beds.close();
+    return {
+      ...{ scenario: scenario.name, seed, outcome: 'void', during: 0, outageMs: 0, ms: 0 },
+      ...{ calls: { ok: 0, failed: 0, unknown: 0 }, codes: {}, problems: [(error as Error).message] },
+    };
+  }
+}
+
+interface Beds {
+  get(scenario: Scenario): Promise<Bed>;
+  close(): Promise<void>;
+}
+
+/** Keeps one bed for as long as the scenarios want the same. */
+function createBeds(servers: Servers, logs: string): Beds {
+  let kept: { readonly wanted: string; readonly bed: Bed } | undefined;
+  const close = async () => {
+    await kept?.bed.stop();
+    kept = undefined;
+  };
+  return {
+    async get(scenario) {
+      const wanted = JSON.stringify(scenario.bed);
+      if (kept?.wanted !== wanted) {
+        await close();
+        kept = { wanted, bed: await startBed(servers, scenario.bed, logs) };
+      }
+      return kept.bed;
+    },
+    close,
+  };
+}
+
+function readResults(file: string, build: string): readonly Recorded[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as Recorded)
+    .filter((result) => result.build === build);
+}
+
+function line({ scenario, seed, outcome, calls, codes, during, outageMs, ms }: RunResult): string {
+  const answers = Object.entries(codes).map(([code, times]) => `${code} ${times}`);
+  return [
+    `${scenario} seed ${seed}: ${outcome}`,
+    `${calls.ok} ok, ${calls.failed} failed, ${calls.unknown} unknown`,
+    `${during} ok in an outage of ${(outageMs / 1_000).toFixed(1)} s`,
+    `${(ms / 1_000).toFixed(1)} s`,
+    ...(answers.length > 0 ? [answers.join(', ')] : []),
+  ].join('; ');
+}
+
+process.exitCode = await main();

@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Call, Operation } from './history.ts';
+import { nameOf } from './history.ts';
+import { createHttpClient } from './http-client.ts';
+import { NEVER_REACHED, observe } from './outcome.ts';
+import type { Random } from './random.ts';
+
+/** Beyond the deadline of a request, its grace, and what a busy machine adds. */
+const SLACK_MS = 5_000;
+const THINK_MS = [8, 40] as const;
+const HOT_KEYS = 2;
+
+export interface WorkloadOptions {
+  readonly random: Random;
+  /** In every key and token: runs on one database stay apart. */
+  readonly prefix: string;
+  readonly clients: number;
+  readonly keysPerCollection: number;
+  /** Read at each call: processes come and go. */
+  readonly urls: () => readonly string[];
+  readonly requestDeadlineMs: number;
+  /** The share of cart puts whose value PostgreSQL refuses. */
+  readonly poison?: number;
+  /** Whether connections are used again. Default: yes. */
+  readonly keepAlive?: boolean;
+}
+
+export interface Workload {
+  /** Grows while it runs. A call is added when it has ended. */
+  readonly calls: readonly Call[];
+  /** Lets every client finish its call. */
+  stop(): Promise<void>;
+}
+
+interface Plan {
+  readonly operation: Operation;
+  readonly collection: string;
+  readonly key: string;
+  readonly token?: string;
+  readonly by?: number;
+  readonly condition?: NonNullable<Call['condition']>;
+  readonly prefer?: string;
+}
+
+/**
+ * Clients that each send one call after the other. What they do is the seed's decision; only which versions their
+ * conditions name depends on what they have seen.
+ */
+export function startWorkload(options: WorkloadOptions): Workload {
+  const calls: Call[] = [];
+  const lastSeen = new Map<string, number | null>();
+  const http = createHttpClient({ keepAlive: options.keepAlive ?? true });
+  let stopping = false;
+
+  async function send(client: number, api: number, plan: Plan): Promise<Call> {
+    const { operation, collection, key, token, by, condition, prefer } = plan;
+    const path = `/v1/collections/${collection}/entries/${encodeURIComponent(key)}`;
+    const headers: Record<string, string> = {};
+    if (prefer !== undefined) headers.prefer = `durability=${prefer}`;
+    if (condition !== undefined) {
+      if ('ifVersion' in condition) headers['if-match'] = `"${condition.ifVersion}"`;
+      else headers['if-none-match'] = '*';
+    }
+    const method = { read: 'GET', put: 'PUT', delete: 'DELETE', increment: 'POST' }[operation];
+    const body =
+      operation === 'put' ? { token, filler: 'x'.repeat(40) } : by === undefined ? undefined : { by };
+    const start = performance.now();
+    const answer = await http.send({
+      method,
+      url: `${options.urls()[api] ?? ''}${path}${operation === 'increment' ? '/increment' : ''}`,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      timeoutMs: options.requestDeadlineMs + SLACK_MS,
+    });
+    const call: Call = {
+      client,
+      api,
+      operation,
+      collection,
+      key,
+      ...(token === undefined ? {} : { token }),
+      ...(by === undefined ? {} : { by }),
+      ...(condition === undefined ? {} : { condition }),
+      start,
+      end: performance.now(),
+      ...observe(operation, answer),
+    };
+    calls.push(call);
+    return call;
+  }
+
+  async function run(client: number): Promise<void> {
+    const random = options.random.fork(`client ${client}`);
+    for (let n = 0; !stopping; n++) {
+      const plan = nextCall(random, client, n, options, lastSeen);
+      const call = await send(client, random.int(0, options.urls().length - 1), plan);
+      if (call.outcome === 'ok') {
+        if (call.version !== undefined && call.operation !== 'delete')
+          lastSeen.set(nameOf(call), call.version);
+        else lastSeen.set(nameOf(call), null);
+      }
+      // Clients that are turned away at once would otherwise do nothing but come back.
+      await sleep(
+        random.int(...THINK_MS) + (call.outcome === 'ok' ? 0 : call.code === NEVER_REACHED ? 20 : 60),
+      );
+    }
+  }
+
+  const running = Array.from({ length: options.clients }, (_, client) => run(client));
+  return {
+    calls,
+    async stop() {
+      stopping = true;
+      await Promise.all(running);
+      http.close();
+    },
+  };
+}
+
+function nextCall(
+  random: Random,
+  client: number,
+  n: number,
+  options: WorkloadOptions,
+  lastSeen: ReadonlyMap<string, number | null>,
+): Plan {
+  const hot = random.chance(0.4);
+  const number = random.int(0, (hot ? HOT_KEYS : options.keysPerCollection) - 1);
+  const key = `${options.prefix}${hot ? 'hot' : 'k'}${number}`;
+  const token = `${options.prefix}c${client}n${n}`;
+  // A third of the clients never waits for more than the cache: the others hang on what is down.
+  const patient = client % 3 !== 0;
+  const choice = random.int(1, 100);
+  const conditional = random.chance(0.3);
+
+  if (choice <= 20) {
+    const prefer = patient ? random.pick(['cached', 'cached', 'queued', 'persisted']) : 'cached';
+    return { operation: 'increment', collection: 'page-views', key, by: random.int(1, 5), prefer };
+  }
+  if (choice <= 26) return { operation: 'read', collection: 'page-views', key };
+  const collection = choice <= 65 || !patient ? 'carts' : 'orders';
+  const conditionOf = () => {
+    const seen = lastSeen.get(`${collection}/${key}`);
+    if (!conditional || seen === undefined) return {};
+    return { condition: seen === null ? { ifAbsent: true as const } : { ifVersion: seen } };
+  };
+  const prefer = patient ? random.pick(['cached', 'queued', 'queued', 'persisted']) : 'cached';
+  const level = collection === 'carts' ? { prefer } : {};
+  const kind = random.int(1, 100);
+  if (kind <= 45) return { operation: 'read', collection, key };
+  if (kind <= 52) {
+    const condition = conditionOf();
+    const usable = 'condition' in condition && !('ifAbsent' in (condition.condition ?? {})) ? condition : {};
+    return { operation: 'delete', collection, key, ...level, ...usable };
+  }
+  if (collection === 'carts' && options.poison !== undefined && random.chance(options.poison)) {
+    return { operation: 'put', collection, key, token: `poison-${token}`, ...level };
+  }
+  return { operation: 'put', collection, key, token, ...level, ...conditionOf() };
+}

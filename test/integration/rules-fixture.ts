@@ -1,0 +1,284 @@
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { createActivities } from '../../activities/create-activities.ts';
+import { type Environment, readEnvironment } from '../../config/environment.ts';
+import type { Collection } from '../../domain/collection.ts';
+import type { Epoch } from '../../domain/epoch.ts';
+import { followBatches } from '../../service/batch-events.ts';
+import { createCacheRepairs } from '../../service/cache-repairs.ts';
+import type { Context } from '../../service/context.ts';
+import { createDirectWrites } from '../../service/direct-write.ts';
+import { createEpochs, type Epochs } from '../../service/epochs.ts';
+import { createFlusher, type Flusher } from '../../service/flusher.ts';
+import { createOffers, type Offers } from '../../service/offer-batch.ts';
+import { createPendingBatches } from '../../service/pending-batches.ts';
+import { createReader, type Reader } from '../../service/read.ts';
+import { createRedisPatience } from '../../service/redis-patience.ts';
+import { createWaiters, type Waiters } from '../../service/waiters.ts';
+import { createWriteBehind, type WriteBehind } from '../../service/write-behind.ts';
+import { createWriteThrough, type WriteThrough } from '../../service/write-through.ts';
+import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
+import { migrateToLatest } from '../../storage/postgres/migrate.ts';
+import { persistBatch } from '../../storage/postgres/persist-batch.ts';
+import { recordTopology } from '../../storage/postgres/topology.ts';
+import { connectRedis, type RedisStore } from '../../storage/redis/client.ts';
+import { batchProgress } from '../../storage/redis/confirm.ts';
+import { releaseBatch } from '../../storage/redis/release.ts';
+import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
+import { createDatabase, createNamespace, services } from '../support/services.ts';
+import { type RedisTestServer, startRedis } from '../support/services-redis.ts';
+import { installQuietRuntime, workflowBundle } from '../workflow/harness.ts';
+
+export const CARTS: Collection = {
+  name: 'carts',
+  mode: 'write-behind',
+  kind: 'document',
+  acknowledge: 'queued',
+  cacheTtlSeconds: 600,
+};
+export const VIEWS: Collection = { ...CARTS, name: 'page-views', kind: 'counter', acknowledge: 'cached' };
+export const ORDERS: Collection = {
+  ...CARTS,
+  name: 'orders',
+  mode: 'write-through',
+  acknowledge: 'persisted',
+};
+
+/** Called before or after a Redis script, or before a call to Temporal. Throwing takes the place of the answer. */
+type Hook = () => Promise<void> | void;
+
+/** One API process's parts in this process, with places to stop at. */
+export interface Part {
+  readonly ctx: Context;
+  readonly epochs: Epochs;
+  readonly waiters: Waiters;
+  readonly offers: Offers;
+  readonly flusher: Flusher;
+  readonly reader: Reader;
+  readonly behind: WriteBehind;
+  readonly through: WriteThrough;
+  /** Runs `hook` the next time this script is about to be sent. */
+  before(script: string, hook: Hook): void;
+  /** Runs `hook` the next time this script has answered. */
+  after(script: string, hook: Hook): void;
+  /** Runs before every call to Temporal, until it is taken away. */
+  temporalHook(hook: Hook | undefined): void;
+  /** The scripts that were sent, in order. */
+  readonly sent: string[];
+}
+
+export interface World {
+  readonly redis: RedisTestServer;
+  readonly raw: Redis;
+  readonly databaseUrl: string;
+  /**
+   * The parts of one more process. They do nothing by themselves (no rounds, no messages) unless `alive`: then a test can
+   * place every step.
+   */
+  part(env?: Readonly<Record<string, string>>, options?: { readonly alive?: boolean }): Promise<Part>;
+  /** Runs a worker with the real activities until `done` has ended. */
+  withWorker(done: () => Promise<unknown>): Promise<void>;
+  /** What a restart of Redis with all its data looks like to the scripts. */
+  restartWithData(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** When a request made now must be answered. */
+export function within(ms: number): number {
+  return performance.now() + ms;
+}
+
+function hooked(
+  store: RedisStore,
+  before: Map<string, Hook>,
+  after: Map<string, Hook>,
+  sent: string[],
+): RedisStore {
+  const once = async (hooks: Map<string, Hook>, name: string) => {
+    const hook = hooks.get(name);
+    hooks.delete(name);
+    await hook?.();
+  };
+  return {
+    ...store,
+    async run(name, keys, args) {
+      await once(before, name);
+      sent.push(name);
+      const reply = await store.run(name, keys, args);
+      await once(after, name);
+      return reply;
+    },
+  };
+}
+
+function hookedTemporal(temporal: Temporal, hook: () => Hook | undefined): Temporal {
+  const client = new Proxy(temporal.client, {
+    get(target, property) {
+      if (property === 'withDeadline') {
+        return async (deadline: number, work: () => Promise<unknown>) => {
+          await hook()?.();
+          return await target.withDeadline(deadline, work);
+        };
+      }
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return { ...temporal, client };
+}
+
+/** A Redis, a database and a namespace, for parts of several processes at once. */
+export async function createWorld(options: { slots?: number; partitions?: number } = {}): Promise<World> {
+  const [redis, database, namespace] = await Promise.all([startRedis(), createDatabase(), createNamespace()]);
+  const { slots = 4, partitions = 1 } = options;
+  const closers: (() => unknown)[] = [];
+  const raw = new Redis(redis.url);
+  raw.on('error', () => {});
+  const admin = openDatabase({ url: database.url, poolSize: 1, timeoutMs: 30_000, applicationName: 'test' });
+  await migrateToLatest(admin.db);
+  await recordTopology(admin.db, { partitions, slots });
+  await admin.close();
+
+  const environmentOf = (env: Readonly<Record<string, string>>): Environment =>
+    readEnvironment({
+      REDIS_URL: redis.url,
+      DATABASE_URL: database.url,
+      TEMPORAL_ADDRESS: services().temporalAddress,
+      TEMPORAL_NAMESPACE: namespace,
+      SLOTS: String(slots),
+      PARTITIONS: String(partitions),
+      QUERY_TIMEOUT_MS: '50',
+      CLOCK_TOLERANCE_MS: '1',
+      ...env,
+    });
+
+  const part: World['part'] = async (env = {}, { alive = false } = {}) => {
+    const environment = environmentOf(env);
+    const before = new Map<string, Hook>();
+    const after = new Map<string, Hook>();
+    const sent: string[] = [];
+    let temporalHook: Hook | undefined;
+    const store = connectRedis({
+      url: environment.REDIS_URL,
+      timeoutMs: environment.REDIS_TIMEOUT_MS,
+      name: 'test',
+    });
+    const temporal = connectTemporal({ environment });
+    const database_ = openDatabase({
+      url: environment.DATABASE_URL,
+      poolSize: 5,
+      timeoutMs: environment.POSTGRES_TIMEOUT_MS,
+      applicationName: 'test',
+    });
+    const ctx: Context = {
+      environment,
+      redis: hooked(store, before, after, sent),
+      temporal: hookedTemporal(temporal, () => temporalHook),
+      db: database_.db,
+      log: pino({ level: 'silent' }),
+    };
+    const epochs = createEpochs(ctx);
+    const waiters = createWaiters();
+    const offers = createOffers(ctx, waiters);
+    const flusher = createFlusher(ctx, epochs, offers, waiters);
+    const patience = createRedisPatience();
+    const reader = createReader(ctx, { epochs, batches: createPendingBatches(ctx), patience });
+    const direct = createDirectWrites(ctx, createCacheRepairs(ctx));
+    const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
+    const through = createWriteThrough(ctx, { epochs, direct, patience });
+    const unfollow = alive ? followBatches(ctx, epochs, waiters, flusher) : () => {};
+    if (!alive) flusher.stop();
+    closers.push(async () => {
+      unfollow();
+      flusher.stop();
+      await Promise.allSettled([store.close(), temporal.close(), database_.close()]);
+    });
+    while (
+      !(await store.ping().then(
+        () => true,
+        () => false,
+      ))
+    )
+      await new Promise(setImmediate);
+    return {
+      ctx,
+      epochs,
+      waiters,
+      offers,
+      flusher,
+      reader,
+      behind,
+      through,
+      sent,
+      before: (script, hook) => before.set(script, hook),
+      after: (script, hook) => after.set(script, hook),
+      temporalHook: (hook) => {
+        temporalHook = hook;
+      },
+    };
+  };
+
+  const withWorker: World['withWorker'] = async (done) => {
+    installQuietRuntime();
+    const environment = environmentOf({});
+    const { ctx } = await part();
+    const connection = await NativeConnection.connect({ address: environment.TEMPORAL_ADDRESS });
+    try {
+      const worker = await Worker.create({
+        connection,
+        namespace,
+        taskQueue: environment.TEMPORAL_TASK_QUEUE,
+        workflowBundle: await workflowBundle(),
+        activities: createActivities({
+          persist: (batch, signal) => persistBatch(ctx.db, batch, { signal }),
+          release: (release) => releaseBatch(ctx.redis, release),
+          // No write goes around Redis here.
+          invalidate: async () => {},
+        }),
+      });
+      await worker.runUntil(done);
+    } finally {
+      await connection.close();
+    }
+  };
+
+  return {
+    redis,
+    raw,
+    databaseUrl: database.url,
+    part,
+    withWorker,
+    async restartWithData() {
+      await raw.hset('hf:{p00}:state', 'run_id', 'f'.repeat(40));
+    },
+    async close() {
+      for (const close of closers.reverse()) await close();
+      raw.disconnect();
+      await redis.stop();
+      await database.drop();
+    },
+  };
+}
+
+/** The current epoch of the only partition, after a recovery where there is none. */
+export function epochOf({ ctx, epochs }: Part): Promise<Epoch> {
+  return epochs.use(0, within(20_000), async (epoch) => {
+    await batchProgress(ctx.redis, 0, epoch, []);
+    return epoch;
+  });
+}
+
+/** Options of a write that waits for nothing. */
+export const cached = () => ({ deadlineAt: within(20_000), durability: 'cached' as const });
+/** Options of a write that waits until Temporal has it, for so long. */
+export const queued = (ms = 20_000) => ({ deadlineAt: within(ms), durability: 'queued' as const });
+
+/** A promise and the means to settle it: a gate between two steps. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

@@ -1,0 +1,130 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { slotWorkflowId } from '../../config/temporal-names.ts';
+import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import {
+  CARTS,
+  cached,
+  createWorld,
+  epochOf,
+  gate,
+  ORDERS,
+  type Part,
+  VIEWS,
+  type World,
+  within,
+} from './rules-fixture.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.close());
+
+const read = (part: Part, key: string, ms = 20_000) =>
+  part.reader.read(CARTS, key, { deadlineAt: within(ms) });
+const evict = (id: string) => world.raw.del(`hf:{p00}:e:${id}`);
+
+test('pending first, database last: a batch that is persisted and closed in the middle of a read is found in its row', async () => {
+  const part = await world.part();
+  await part.behind.write(CARTS, 'k', '"committed"', cached());
+  await part.flusher.flush(within(20_000));
+  await evict('carts/k');
+  const batch = part.ctx.temporal.client.workflow.getHandle(slotWorkflowId(0, 0));
+  part.temporalHook(async () => {
+    part.temporalHook(undefined);
+    await world.withWorker(() => batch.result());
+  });
+  expect((await read(part, 'k')).state.value).toBe('"committed"');
+});
+
+test('a reader does not share a repair that began before a write that was acknowledged to it', async () => {
+  const part = await world.part();
+  await part.behind.write(CARTS, 'k', '"old"', cached());
+  await evict('carts/k');
+  const [filling, goOn] = [gate(), gate()];
+  part.before('fill', async () => {
+    filling.open();
+    await goOn.opened;
+  });
+  const first = read(part, 'k');
+  await filling.opened;
+  await part.behind.write(CARTS, 'k', '"new"', cached());
+  await evict('carts/k');
+  const second = read(part, 'k');
+  goOn.open();
+  expect([(await first).state.value, (await second).state.value]).toEqual(['"old"', '"new"']);
+  expect((await read(part, 'k')).state.value).toBe('"new"');
+});
+
+test('a lookup whose answer was lost is repeated: a write that is only cached stays visible', async () => {
+  const part = await world.part();
+  await part.behind.write(CARTS, 'k', '"cached"', cached());
+  part.after('lookup', () => {
+    throw new RedisOutcomeUnknown('Connection is closed.');
+  });
+  expect(await read(part, 'k')).toMatchObject({ state: { value: '"cached"' }, source: 'cache' });
+});
+
+test('a connection to Redis that breaks and comes back does not hide a write that is only cached', async () => {
+  const proxy = await startTcpProxy({ port: world.redis.port });
+  try {
+    const part = await world.part({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
+    await part.behind.write(CARTS, 'k', '"cached"', cached());
+    for (let i = 0; i < 5; i++) {
+      proxy.cut();
+      const answers = await Promise.all(Array.from({ length: 10 }, () => read(part, 'k')));
+      expect(new Set(answers.map(({ state }) => state.value))).toEqual(new Set(['"cached"']));
+    }
+  } finally {
+    await proxy.close();
+  }
+});
+
+test('while Redis is away a read is merged from workflows and rows, also in a process that knows no epoch yet', async () => {
+  const [part, fresh] = [await world.part(), await world.part()];
+  await part.behind.write(CARTS, 'k', '"queued"', cached());
+  await part.flusher.flush(within(20_000));
+  await world.redis.kill();
+  for (const one of [part, fresh]) {
+    expect(await read(one, 'k')).toMatchObject({ state: { value: '"queued"' }, source: 'pending' });
+  }
+  // An increment says that it did not happen, and not that nobody knows.
+  await expect(fresh.behind.increment(VIEWS, 'c', 1, cached())).rejects.toMatchObject({
+    code: 'dependency-unavailable',
+    details: { dependency: 'redis' },
+  });
+});
+
+test('a read by which Redis hangs while it is asked for the epoch changes nothing and is answered', async () => {
+  const part = await world.part();
+  await epochOf(part);
+  const fresh = await world.part();
+  fresh.before('hello', () => {
+    throw new RedisOutcomeUnknown('Command timed out');
+  });
+  await expect(fresh.behind.increment(VIEWS, 'c', 1, cached())).rejects.toMatchObject({
+    code: 'dependency-unavailable',
+  });
+  expect(await world.raw.hlen('hf:{p00}:open')).toBe(0);
+});
+
+test('a repair that failed does not keep its entry from being filled', async () => {
+  const part = await world.part();
+  await epochOf(part);
+  await sql`ALTER TABLE counters RENAME TO elsewhere`.execute(part.ctx.db);
+  await expect(part.behind.increment(VIEWS, 'c', 1, cached())).rejects.toMatchObject({
+    code: 'dependency-unavailable',
+    details: { dependency: 'postgres' },
+  });
+  await sql`ALTER TABLE elsewhere RENAME TO counters`.execute(part.ctx.db);
+  const receipt = await part.behind.increment(VIEWS, 'c', 1, { ...cached(), deadlineAt: within(3_000) });
+  expect(receipt.value).toBe(1);
+});
+
+test('rule 2: after a new epoch, write-through entries are not filled for one block length; others are', async () => {
+  const part = await world.part();
+  const order = await part.reader.read(ORDERS, 'k', { deadlineAt: within(20_000) });
+  expect([order.stored, (await read(part, 'k')).stored]).toEqual([false, true]);
+});

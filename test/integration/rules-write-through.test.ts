@@ -1,0 +1,80 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CARTS, createWorld, epochOf, gate, ORDERS, type Part, type World, within } from './rules-fixture.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.close());
+
+const options = () => ({ deadlineAt: within(20_000) });
+const copyOf = (key: string) => world.raw.get(`hf:{p00}:e:orders/${key}`);
+const rowsOf = async (part: Part) =>
+  (await sql<{ value: unknown; version: number }>`SELECT value, version FROM documents`.execute(part.ctx.db))
+    .rows;
+
+test('rule 2: a statement that changed no row is repeated under a version above the row', async () => {
+  const part = await world.part();
+  await epochOf(part);
+  const ahead = (Date.now() + 60_000) * 1_000;
+  await sql`INSERT INTO documents (collection, key, version, value, deleted)
+    VALUES ('orders', 'k', ${ahead}, '"of another clock"', false)`.execute(part.ctx.db);
+  const receipt = await part.through.write(ORDERS, 'k', '"mine"', options());
+  expect(receipt.version).toBeGreaterThan(ahead);
+  expect(await rowsOf(part)).toEqual([{ value: 'mine', version: receipt.version }]);
+});
+
+test('rule 2: the last step sets nothing once another write has taken the block', async () => {
+  const [slow, fast] = [await world.part(), await world.part()];
+  const [committed, goOn] = [gate(), gate()];
+  slow.before('settle', async () => {
+    committed.open();
+    await goOn.opened;
+  });
+  const first = slow.through.write(ORDERS, 'k', '"first"', options());
+  await committed.opened;
+  await fast.through.write(ORDERS, 'k', '"second"', options());
+  goOn.open();
+  expect((await first).state).toBe('persisted');
+  expect(await copyOf('k')).toContain('"second"');
+  expect((await fast.reader.read(ORDERS, 'k', options())).state.value).toBe('"second"');
+});
+
+test('rule 2: the last step sets nothing in another epoch than the one that voided', async () => {
+  const [part, other] = [await world.part(), await world.part()];
+  part.before('settle', async () => {
+    await world.raw.flushall();
+    await epochOf(other);
+  });
+  expect((await part.through.write(ORDERS, 'k', '1', options())).state).toBe('persisted');
+  expect(part.sent.filter((script) => script === 'settle').length).toBeGreaterThan(1);
+  expect(await copyOf('k')).toBeNull();
+});
+
+test('rule 6: a statement that begins after its time does not commit, and says so', async () => {
+  const part = await world.part({ POSTGRES_TIMEOUT_MS: '300' });
+  await epochOf(part);
+  part.after('void', async () => {
+    // A process that was stopped for a while between the two steps.
+    for (const end = performance.now() + 400; performance.now() < end; ) await new Promise(setImmediate);
+  });
+  await expect(part.through.write(ORDERS, 'k', '1', options())).rejects.toMatchObject({
+    code: 'dependency-unavailable',
+    message: expect.stringContaining('did not happen'),
+  });
+  expect(await rowsOf(part)).toEqual([]);
+  expect(await world.raw.hlen('hf:{p00}:blocks')).toBe(0);
+});
+
+test('rule 18: without Redis a conditional write of write-behind is refused and goes nowhere', async () => {
+  const part = await world.part();
+  await epochOf(part);
+  await world.redis.kill();
+  for (const condition of [{ ifAbsent: true } as const, { ifVersion: 2 }]) {
+    await expect(part.behind.write(CARTS, 'k', '1', { ...options(), condition })).rejects.toMatchObject({
+      code: 'dependency-unavailable',
+    });
+  }
+  expect(await rowsOf(part)).toEqual([]);
+});

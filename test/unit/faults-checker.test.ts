@@ -1,0 +1,304 @@
+import { describe, expect, test } from 'vitest';
+import { check } from '../faults/checker.ts';
+import type { Call, FinalEntry, MemoryLoss } from '../faults/history.ts';
+
+/** What a call is about; the rest follows from its place in the history. */
+type Step = Partial<Call> & Pick<Call, 'operation'>;
+
+/** Calls one after the other, each from 10 i to 10 i + 5, unless they say otherwise. */
+function calls(collection: string, steps: readonly Step[]): Call[] {
+  return steps.map((step, i) => ({
+    client: 0,
+    api: 0,
+    collection,
+    key: 'k',
+    start: 10 * i,
+    end: 10 * i + 5,
+    outcome: 'ok',
+    code: '200',
+    ...step,
+  }));
+}
+
+function finalEntry(
+  collection: string,
+  state: FinalEntry['row'],
+  more: Partial<FinalEntry> = {},
+): FinalEntry {
+  const read = state === null || state.value === null ? { api: 0, value: null } : { api: 0, ...state };
+  return {
+    collection,
+    key: 'k',
+    row: state,
+    cached: null,
+    pendingIn: null,
+    reads: [read],
+    deadLetters: [],
+    ...more,
+  };
+}
+
+/** The rules that a history of one document breaks. */
+function broken(
+  steps: readonly Step[],
+  row: FinalEntry['row'],
+  options: { losses?: readonly MemoryLoss[]; final?: Partial<FinalEntry>; collection?: string } = {},
+): readonly string[] {
+  const { losses = [], final = {}, collection = 'carts' } = options;
+  const violations = check({
+    calls: calls(collection, steps),
+    losses,
+    final: [finalEntry(collection, row, final)],
+  });
+  return [...new Set(violations.map(({ rule }) => rule))];
+}
+
+const put = (version: number, more: Partial<Call> = {}): Step => ({
+  operation: 'put',
+  token: `t${version}`,
+  version,
+  level: 'queued',
+  ...more,
+});
+const remove = (version: number, more: Partial<Call> = {}): Step => ({
+  operation: 'delete',
+  version,
+  level: 'queued',
+  ...more,
+});
+const read = (version: number, more: Partial<Call> = {}): Step => ({
+  operation: 'read',
+  version,
+  value: `t${version}`,
+  ...more,
+});
+const nothing: Step = { operation: 'read', value: null };
+const add = (version: number, by: number, value: number, more: Partial<Call> = {}): Step => ({
+  operation: 'increment',
+  by,
+  version,
+  value,
+  level: 'queued',
+  ...more,
+});
+const unknown = { outcome: 'unknown', code: '503 outcome-unknown' } as const;
+const without = ({ version: _, level: __, value: ___, ...rest }: Step): Step => rest;
+const row = (version: number, value: string | number | null = `t${version}`) => ({ version, value });
+const loss = (from: number, to = from + 1): MemoryLoss => ({ from, to });
+
+describe('histories in which every promise holds', () => {
+  test.each<[string, readonly string[]]>([
+    ['nothing happened', broken([nothing], null)],
+    [
+      'writes, reads and a deletion in turn',
+      broken([put(2), read(2), remove(4), nothing, put(6), read(6)], row(6)),
+    ],
+    [
+      'the row may be of a later unknown write',
+      broken([put(2), without({ ...put(4), ...unknown })], row(9, 't4')),
+    ],
+    [
+      'an unknown write may never have happened',
+      broken([put(2), without({ ...put(4), ...unknown })], row(2)),
+    ],
+    [
+      'an unknown deletion may explain an absence',
+      broken([put(2), without({ ...remove(4), ...unknown }), nothing], row(4, null)),
+    ],
+    [
+      'calls at the same time have no order',
+      broken([put(2), put(4, { start: 20, end: 50 }), read(2, { start: 30, end: 40 })], row(4)),
+    ],
+    [
+      'a cached write and what was read of it may go with Redis',
+      broken([put(2), put(4, { level: 'cached' }), read(4), read(2, { start: 40, end: 45 })], row(2), {
+        losses: [loss(30)],
+      }),
+    ],
+    [
+      'a write that was set aside reverts',
+      broken([put(2, { level: 'persisted' }), put(4), read(4), read(2)], row(2), {
+        final: { deadLetters: [4] },
+      }),
+    ],
+    [
+      'a condition that named the last version',
+      broken([put(2), put(4, { condition: { ifVersion: 2 } })], row(4)),
+    ],
+    [
+      'a creation after a deletion',
+      broken([put(2), remove(4), put(6, { condition: { ifAbsent: true } })], row(6)),
+    ],
+    [
+      'a counter within its bounds',
+      broken([add(2, 1, 1), without({ ...add(4, 5, 6), ...unknown }), add(6, 2, 8)], row(6, 8), {
+        collection: 'page-views',
+      }),
+    ],
+    [
+      'a cached increment may go with Redis',
+      broken(
+        [add(2, 1, 1), add(4, 5, 6, { level: 'cached' }), add(6, 1, 2, { start: 50, end: 55 })],
+        row(6, 2),
+        {
+          collection: 'page-views',
+          losses: [loss(30)],
+        },
+      ),
+    ],
+  ])('%s', (_, rules) => expect(rules).toEqual([]));
+});
+
+describe('histories that are wrong on purpose', () => {
+  test.each<[string, string, readonly string[]]>([
+    ['an acknowledged write is lost', 'lost', broken([put(2), put(4)], row(2))],
+    ['the only write is lost', 'lost', broken([put(2)], null)],
+    [
+      'a cached write is lost though Redis forgot nothing',
+      'lost',
+      broken([put(2), put(4, { level: 'cached' })], row(2)),
+    ],
+    [
+      'a cached write is lost that came after Redis forgot',
+      'lost',
+      broken([put(2), put(4, { level: 'cached' })], row(2), { losses: [loss(7)] }),
+    ],
+    ['a queued write is lost with Redis', 'lost', broken([put(2), put(4)], row(2), { losses: [loss(20)] })],
+    ['what was read is lost', 'lost', broken([put(2), without({ ...put(4), ...unknown }), read(4)], row(2))],
+    [
+      'a persisted write is lost where a later one was set aside',
+      'lost',
+      broken([put(2, { level: 'persisted' }), put(4)], null, { final: { deadLetters: [4] } }),
+    ],
+    ['a read goes back behind an acknowledgement', 'backwards', broken([put(2), put(4), read(2)], row(4))],
+    [
+      'a read goes back behind another read',
+      'backwards',
+      broken([put(2), without({ ...put(4), ...unknown }), read(4), read(2)], row(4)),
+    ],
+    ['a read finds nothing after an acknowledgement', 'backwards', broken([put(2), nothing], row(2))],
+    [
+      'a read goes back on the other process',
+      'backwards',
+      broken([put(2), put(4), read(2, { api: 1 })], row(4)),
+    ],
+    [
+      'an older deletion hides a newer value',
+      'backwards',
+      broken([put(2), remove(4), put(6), nothing], row(6)),
+    ],
+    [
+      'a read goes back after Redis forgot, behind a queued write',
+      'backwards',
+      broken([put(2), put(4), read(2)], row(4), { losses: [loss(16)] }),
+    ],
+    ['a version is given out below an older one', 'backwards', broken([put(4), put(2)], row(4))],
+    [
+      'one version for two writes',
+      'same-version',
+      broken([put(2), put(2, { token: 'other', start: 1, end: 6 })], row(2)),
+    ],
+    ['a value that nobody wrote', 'invented', broken([put(2), read(3, { value: 'who' })], row(2))],
+    ['a value before it was written', 'invented', broken([read(2), put(2)], row(2))],
+    [
+      'a counter value that nobody made',
+      'invented',
+      broken([add(2, 1, 1), read(3, { value: 7 })], row(2, 1), { collection: 'page-views' }),
+    ],
+    ['a deletion that nobody asked for', 'invented', broken([put(2)], row(4, null))],
+    [
+      'a value of a write that failed',
+      'failed-visible',
+      broken([without({ ...put(2), outcome: 'failed', code: '503' }), read(2)], row(2)),
+    ],
+    [
+      'a value at another version than its own',
+      'wrong-value',
+      broken([put(2), read(4, { value: 't2' })], row(2)),
+    ],
+    ['a deleted version that has a value', 'wrong-value', broken([put(2)], row(2, null))],
+    [
+      'one version with two values',
+      'two-values',
+      broken(
+        [
+          without({ ...put(2), ...unknown }),
+          without({ ...put(4), ...unknown }),
+          read(9, { value: 't2' }),
+          read(9, { value: 't4' }),
+        ],
+        row(9, 't4'),
+      ),
+    ],
+    [
+      'an unknown write that happened twice',
+      'twice',
+      broken(
+        [without({ ...put(2), ...unknown }), read(4, { value: 't2' }), read(6, { value: 't2' })],
+        row(6, 't2'),
+      ),
+    ],
+    [
+      'two conditional writes over one version',
+      'condition',
+      broken(
+        [put(2), put(4, { condition: { ifVersion: 2 } }), put(6, { condition: { ifVersion: 2 } })],
+        row(6),
+      ),
+    ],
+    [
+      'a conditional write over a newer version',
+      'condition',
+      broken([put(2), put(4), put(6, { condition: { ifVersion: 2 } })], row(6)),
+    ],
+    [
+      'a creation of what exists',
+      'condition',
+      broken([put(2), put(4, { condition: { ifAbsent: true } })], row(4)),
+    ],
+    [
+      'an increment is lost in the row',
+      'counter',
+      broken([add(2, 1, 1), add(4, 2, 3)], row(4, 1), { collection: 'page-views' }),
+    ],
+    [
+      'an increment counts twice',
+      'counter',
+      broken([add(2, 1, 1), add(4, 2, 5)], row(4, 5), { collection: 'page-views' }),
+    ],
+    [
+      'an increment starts from an older value',
+      'counter',
+      broken([add(2, 5, 5), add(4, 1, 1)], row(4, 1), { collection: 'page-views' }),
+    ],
+    [
+      'a queued increment goes with Redis',
+      'counter',
+      broken([add(2, 5, 5), add(4, 1, 1)], row(4, 1), { collection: 'page-views', losses: [loss(7)] }),
+    ],
+    [
+      'Redis keeps an old copy',
+      'disagreement',
+      broken([put(2), put(4)], row(4), { final: { cached: row(2) } }),
+    ],
+    [
+      'Redis keeps another value',
+      'disagreement',
+      broken([put(2)], row(2), { final: { cached: row(2, 'who') } }),
+    ],
+    [
+      'one process reads something else',
+      'disagreement',
+      broken([put(2)], row(2), { final: { reads: [{ api: 1, value: null }] } }),
+    ],
+    [
+      'something is pending for ever',
+      'not-drained',
+      broken([put(2)], row(2), { final: { pendingIn: '1-x.p00.1' } }),
+    ],
+  ])('%s', (_, rule, rules) => expect(rules).toContain(rule));
+
+  test('calls to an entry whose final state is missing cannot be judged', () => {
+    expect(() => check({ calls: calls('carts', [put(2)]), losses: [], final: [] })).toThrow(/missing/);
+  });
+});
