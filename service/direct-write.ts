@@ -3,7 +3,7 @@ import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
-import { neverReached } from '../storage/postgres/errors.ts';
+import { describeError, neverReached } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
@@ -82,7 +82,7 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
       return { version, result: await work.commit(version, deadline * 1_000) };
     } catch (error) {
       if (error instanceof HoldfastError || neverReached(error)) throw unavailable(error);
-      throw outcomeUnknown('PostgreSQL did not answer.', error);
+      throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);
     }
   }
 

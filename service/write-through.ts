@@ -2,7 +2,7 @@ import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { neverReached } from '../storage/postgres/errors.ts';
+import { describeError, neverReached } from '../storage/postgres/errors.ts';
 import {
   EpochChanged,
   RedisOutcomeUnknown,
@@ -132,7 +132,7 @@ export function createWriteThrough(
           throw unavailable(error);
         }
         // Fills stay blocked until the statement can no longer commit; then readers see what became of it.
-        throw outcomeUnknown('PostgreSQL did not answer.', error);
+        throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);
       }
       if (result.outcome === 'committed') {
         await settle(collection, key, partition, ticket, work.cached(result.value), true);
