@@ -6,6 +6,7 @@ import {
   RedisOutcomeUnknown,
   RedisOutOfMemory,
   RedisUnavailable,
+  RedisUnreachable,
 } from '../../storage/redis/errors.ts';
 import { EVENTS_CHANNEL } from '../../storage/redis/keys.ts';
 import { stageIncrement } from '../../storage/redis/write.ts';
@@ -95,7 +96,7 @@ describe('a connection cut', () => {
       endings.push(...(await Promise.all(calls)));
       await connected();
     }
-    const { ok = 0, RedisOutcomeUnknown: unknown = 0, RedisUnavailable: unavailable = 0 } = tally(endings);
+    const { ok = 0, RedisOutcomeUnknown: unknown = 0, RedisUnreachable: unavailable = 0 } = tally(endings);
     expect(ok + unknown + unavailable).toBe(15 * 40);
     expect(unknown).toBeGreaterThan(0);
     const total = await count();
@@ -108,7 +109,7 @@ describe('a connection cut', () => {
     const calls = Array.from({ length: 200 }, () => ending(increment()));
     await cut;
     const endings = tally(await Promise.all(calls));
-    expect((endings.ok ?? 0) + (endings.RedisOutcomeUnknown ?? 0) + (endings.RedisUnavailable ?? 0)).toBe(
+    expect((endings.ok ?? 0) + (endings.RedisOutcomeUnknown ?? 0) + (endings.RedisUnreachable ?? 0)).toBe(
       200,
     );
     expect(await count()).toBeLessThanOrEqual((endings.ok ?? 0) + (endings.RedisOutcomeUnknown ?? 0));
@@ -119,12 +120,12 @@ describe('a connection cut', () => {
 describe('without a connection', () => {
   test('a call fails at once as certainly not run, and is not sent later', async () => {
     proxy.refuse(true);
-    await until(async () => (await ending(increment())).what === 'RedisUnavailable', {
+    await until(async () => (await ending(increment())).what === 'RedisUnreachable', {
       what: 'the loss to be seen',
     });
     const before = await count();
     const endings = await Promise.all(Array.from({ length: 50 }, () => ending(increment())));
-    expect(tally(endings)).toEqual({ RedisUnavailable: 50 });
+    expect(tally(endings)).toEqual({ RedisUnreachable: 50 });
     expect(Math.max(...endings.map((one) => one.ms))).toBeLessThan(TIMEOUT_MS);
     proxy.refuse(false);
     await connected();
@@ -134,7 +135,7 @@ describe('without a connection', () => {
 
   test('the first calls of a store that has not connected yet fail at once', async () => {
     const young = connectRedis({ url: redis.server.url, timeoutMs: TIMEOUT_MS, name: 'young' });
-    await expect(young.ping()).rejects.toThrow(RedisUnavailable);
+    await expect(young.ping()).rejects.toThrow(RedisUnreachable);
     await until(() => young.ping().then(() => true), { what: 'a connection' });
     await young.close();
   });
@@ -187,7 +188,7 @@ describe('a network that goes dead', () => {
     proxy.hold();
     expect((await ending(increment())).what).toBe('RedisOutcomeUnknown');
     const later = await ending(increment());
-    expect(later.what).toBe('RedisUnavailable');
+    expect(later.what).toBe('RedisUnreachable');
     expect(later.ms).toBeLessThan(TIMEOUT_MS);
     proxy.forward();
     await connected();
@@ -200,7 +201,7 @@ describe('a network that goes dead', () => {
     const second = ending(increment());
     expect((await first).what).toBe('RedisOutcomeUnknown');
     const waited = await second;
-    expect(waited.what).toBe('RedisUnavailable');
+    expect(waited.what).toBe('RedisUnreachable');
     expect(waited.ms).toBeLessThan(4 * TIMEOUT_MS);
     proxy.forward();
     await connected();
@@ -213,7 +214,7 @@ describe('a network that goes dead', () => {
       const call = await ending(increment({ notAfter: 0 }));
       expect(call.what).toBe('RedisOutcomeUnknown');
       expect(call.ms).toBeLessThan(4 * TIMEOUT_MS);
-      expect((await ending(increment())).what).toBe('RedisUnavailable');
+      expect((await ending(increment())).what).toBe('RedisUnreachable');
     } finally {
       process.kill(redis.server.pid, 'SIGCONT');
     }
@@ -261,7 +262,7 @@ test('a script that is not there is a mistake in the code', async () => {
 describe('errors of Redis', () => {
   const sha = 'a'.repeat(40);
   test.each([
-    ["Stream isn't writeable and enableOfflineQueue options is false", RedisUnavailable],
+    ["Stream isn't writeable and enableOfflineQueue options is false", RedisUnreachable],
     ['LOADING Redis is loading the dataset in memory', RedisUnavailable],
     ["READONLY You can't write against a read only replica.", RedisUnavailable],
     ['NOREPLICAS Not enough good replicas to write.', RedisUnavailable],
