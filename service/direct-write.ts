@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
+import type { EntryVersion } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import { describeError, neverReached } from '../storage/postgres/errors.ts';
@@ -16,6 +18,7 @@ import { readSlots } from './slots.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
 
 const TRIES = 3;
+const TELL_PAUSE_MS = 50;
 
 /** Writes that go straight to PostgreSQL while Redis is out of reach. */
 export interface DirectWrites {
@@ -41,6 +44,23 @@ export interface DirectWrites {
 export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectWrites {
   const { environment, db } = ctx;
   const tolerance = environment.CLOCK_TOLERANCE_MS;
+  // By then the workflow has been at it.
+  const tellForMs = environment.POSTGRES_TIMEOUT_MS + 2 * tolerance;
+
+  /**
+   * The workflow acts only once a commit in doubt is decided. This one is not in doubt, so Redis is told as soon as it is
+   * back; until then others may serve the former value.
+   */
+  async function tellRedis(partition: number, entry: EntryVersion, until: number): Promise<void> {
+    while (performance.now() < until) {
+      try {
+        await invalidateEntries(ctx.redis, partition, [entry]);
+        return;
+      } catch {
+        await sleep(TELL_PAUSE_MS, undefined, { ref: false });
+      }
+    }
+  }
 
   /** The highest version of the entry and of its partition that anybody can have read. */
   async function known(collection: Collection, ref: EntryRef, partition: number): Promise<Version> {
@@ -93,8 +113,7 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
       for (let tries = 1, floor = seen; ; tries++) {
         const { version, result } = await attempt(collection, ref, partition, work, options, floor);
         if (result.outcome === 'committed') {
-          // The workflow acts later, for the sake of commits in doubt. Where Redis is back already, it need not wait.
-          invalidateEntries(ctx.redis, partition, [{ ...ref, version }]).catch(() => {});
+          void tellRedis(partition, { ...ref, version }, performance.now() + tellForMs);
           return {
             ...ref,
             version,

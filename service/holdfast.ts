@@ -37,6 +37,8 @@ export interface ReadResult {
   readonly source: 'cache' | 'pending' | 'row';
   /** Whether this read put the value into the cache. */
   readonly stored: boolean;
+  /** Redis was out of reach: writes that are only `cached` were not seen. */
+  readonly degraded?: true;
 }
 
 /** Why a read gives what it gives. Values are JSON text. */

@@ -166,7 +166,7 @@ export function createReader(
       }
     }
     const state = newest(await rowState(collection, ref), pending);
-    return { state, source: state === pending ? 'pending' : 'row', stored: false };
+    return { state, source: state === pending ? 'pending' : 'row', stored: false, degraded: true };
   }
 
   async function finish(

@@ -37,8 +37,9 @@ export function readEntry({ holdfast }: ApiDeps): ApiHandler {
 }
 
 /** RFC 9211. */
-function cacheStatus({ source, stored }: ReadResult): string {
+function cacheStatus({ source, stored, degraded }: ReadResult): string {
   if (source === 'cache') return 'Holdfast; hit';
+  if (degraded) return 'Holdfast; fwd=bypass; detail=degraded';
   const miss = stored ? 'Holdfast; fwd=uri-miss; stored' : 'Holdfast; fwd=uri-miss';
   return source === 'pending' ? `${miss}; detail=merged-pending` : miss;
 }

@@ -33,6 +33,7 @@ describe('without Redis', () => {
       for (const api of system.apis) {
         const got = await call('GET', entryUrl(api.url, put.json.collection, put.json.key));
         expect([got.text, got.headers.get('etag')]).toEqual(['2', `"${put.json.version}"`]);
+        expect(got.headers.get('cache-status')).toBe('Holdfast; fwd=bypass; detail=degraded');
       }
     }
   });
