@@ -73,8 +73,10 @@ async function untilApiIsReady({ progress }: Session, url: string): Promise<void
   try {
     const ready = async () => {
       const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
-      last = `${response.status} ${(await response.text()).slice(0, 500)}`;
-      return response.ok;
+      const text = await response.text();
+      last = `${response.status} ${text.slice(0, 500)}`;
+      // "degraded" while the worker is not there yet: a row would keep the first visitor waiting.
+      return (JSON.parse(text) as { status: string }).status === 'ready';
     };
     await until(ready, { timeoutMs: READY_MS, everyMs: 100, what: 'readiness' });
   } catch {
