@@ -1,14 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
-import type { EntryVersion } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import { describeError, neverReached } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
-import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import type { CacheRepairs } from './cache-repairs.ts';
 import { type Committed, type CommitWork, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
@@ -18,7 +15,6 @@ import { readSlots } from './slots.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
 
 const TRIES = 3;
-const TELL_PAUSE_MS = 50;
 
 /** Writes that go straight to PostgreSQL while Redis is out of reach. */
 export interface DirectWrites {
@@ -44,23 +40,6 @@ export interface DirectWrites {
 export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectWrites {
   const { environment, db } = ctx;
   const tolerance = environment.CLOCK_TOLERANCE_MS;
-  // By then the workflow has been at it.
-  const tellForMs = environment.POSTGRES_TIMEOUT_MS + 2 * tolerance;
-
-  /**
-   * The workflow acts only once a commit in doubt is decided. This one is not in doubt, so Redis is told as soon as it is
-   * back; until then others may serve the former value.
-   */
-  async function tellRedis(partition: number, entry: EntryVersion, until: number): Promise<void> {
-    while (performance.now() < until) {
-      try {
-        await invalidateEntries(ctx.redis, partition, [entry]);
-        return;
-      } catch {
-        await sleep(TELL_PAUSE_MS, undefined, { ref: false });
-      }
-    }
-  }
 
   /** The highest version of the entry and of its partition that anybody can have read. */
   async function known(collection: Collection, ref: EntryRef, partition: number): Promise<Version> {
@@ -93,7 +72,9 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
       const passed = version / 1_000 + 2 * tolerance;
       if (passed - Date.now() >= remainingMs(options.deadlineAt)) throw tooFarAhead();
       while (Date.now() <= passed) await pause(passed - Date.now() + 1, options.deadlineAt);
-      deadline = Date.now() + Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt));
+      deadline = Math.floor(
+        Date.now() + Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt)),
+      );
       await repairs.announce(partition, { ...ref, version }, deadline + tolerance);
     } catch (error) {
       throw unavailable(error);
@@ -113,7 +94,7 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
       for (let tries = 1, floor = seen; ; tries++) {
         const { version, result } = await attempt(collection, ref, partition, work, options, floor);
         if (result.outcome === 'committed') {
-          void tellRedis(partition, { ...ref, version }, performance.now() + tellForMs);
+          repairs.tellSoon(partition, { ...ref, version });
           return {
             ...ref,
             version,

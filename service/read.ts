@@ -18,8 +18,11 @@ import { readSlots } from './slots.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
-/** A lease outlives any repair that is worth waiting for. */
-const LEASE_MS = 10_000;
+/**
+ * A repair that takes longer does not fill the cache. Not longer than a waiting increment can bear: one whose reader died
+ * keeps everybody from filling until it expires.
+ */
+const LEASE_MS = 3_000;
 const UNUSED_LEASES = 1_000;
 
 /** Repairs of one entry under way: the one that runs, and the one that begins when it ends. */
@@ -45,6 +48,8 @@ export function createReader(
 ): Reader {
   const { epochs, batches, patience } = deps;
   const { PARTITIONS, ABSENT_TTL_MS, REQUEST_DEADLINE_MS } = ctx.environment;
+  // A write around Redis commits within one PostgreSQL timeout, and Redis is told by then and a few seconds more.
+  const suspectMs = ctx.environment.POSTGRES_TIMEOUT_MS + 2 * ctx.environment.CLOCK_TOLERANCE_MS + 10_000;
   const flights = new Map<string, Flight>();
   // Leases of repairs that failed before they could fill: the next repair goes on with them, or nobody could fill until
   // they expire.
@@ -169,6 +174,21 @@ export function createReader(
     return { state, source: state === pending ? 'pending' : 'row', stored: false, degraded: true };
   }
 
+  /**
+   * Redis was out of reach a moment ago: others may have written around it, and their orders to drop older copies may still
+   * be on their way. Until then a copy is held against its row.
+   */
+  async function trusted(ref: EntryRef, collection: Collection, hit: ReadResult): Promise<ReadResult> {
+    if (performance.now() > ctx.redis.reconnectedAt() + suspectMs) return hit;
+    try {
+      const row = await rowState(collection, ref);
+      return row.version > hit.state.version ? { state: row, source: 'row', stored: false } : hit;
+    } catch (error) {
+      if (isUnreachable(error)) return hit;
+      throw error;
+    }
+  }
+
   async function finish(
     ref: EntryRef,
     collection: Collection,
@@ -176,7 +196,9 @@ export function createReader(
     looked: Awaited<ReturnType<typeof look>>,
   ): Promise<ReadResult> {
     if (looked === 'redis-down') return await readWithoutRedis(ref, collection, partition);
-    if (looked.found.outcome === 'hit') return { state: looked.found.state, source: 'cache', stored: false };
+    if (looked.found.outcome === 'hit') {
+      return await trusted(ref, collection, { state: looked.found.state, source: 'cache', stored: false });
+    }
     try {
       return await repair(ref, collection, partition, looked.epoch, looked.found);
     } catch (error) {
@@ -219,7 +241,7 @@ export function createReader(
     try {
       const looked = await look(ref, collection, partition, token, options.deadlineAt);
       if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
-        return { state: looked.found.state, source: 'cache', stored: false };
+        return await trusted(ref, collection, { state: looked.found.state, source: 'cache', stored: false });
       }
       const flight = flights.get(id);
       if (flight === undefined) {

@@ -4,7 +4,7 @@ import type { CacheRepairInput } from './messages.ts';
 
 const activities = proxyActivities<Activities>({
   startToCloseTimeout: '30 seconds',
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '5 seconds' },
   summary: 'tell Redis of entries that were written around it',
 });
 

@@ -15,6 +15,8 @@ export interface RedisStore {
   run(name: string, keys: readonly string[], args: readonly (string | number)[]): Promise<ScriptReply>;
   /** Redis' own time now, in µs, as far as known: never ahead of it by more than a clock step of Redis. */
   estimatedTime(): number;
+  /** When a lost connection last came back (`performance.now()`, ms); long ago where none was lost. */
+  reconnectedAt(): number;
   /** Notes a Redis time that a script answered. */
   learnTime(micros: number): void;
   /** Listens to batch events; `onGap` is called whenever messages may have been missed. */
@@ -67,10 +69,14 @@ export function connectRedis(options: RedisOptions): RedisStore {
   // the closest one.
   let offset = Number.NEGATIVE_INFINITY;
   let serverMayDiffer = true;
+  let connections = 0;
+  let reconnectedAt = Number.NEGATIVE_INFINITY;
   const monotonic = () => performance.now() * 1_000;
 
   redis.on('ready', () => {
     serverMayDiffer = true;
+    connections += 1;
+    if (connections > 1) reconnectedAt = performance.now();
     for (const { source } of SCRIPTS.values()) redis.script('LOAD', source).catch(() => {});
   });
 
@@ -95,6 +101,7 @@ export function connectRedis(options: RedisOptions): RedisStore {
     },
     estimatedTime: () =>
       offset === Number.NEGATIVE_INFINITY ? Date.now() * 1_000 : Math.floor(offset + monotonic()),
+    reconnectedAt: () => reconnectedAt,
     learnTime(micros) {
       const seen = micros - monotonic();
       offset = serverMayDiffer ? seen : Math.max(offset, seen);

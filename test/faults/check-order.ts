@@ -15,7 +15,7 @@ export function checkOrder(entry: EntryHistory): readonly Violation[] {
   const violations: Violation[] = [];
   for (const call of entry.calls) {
     if (call.outcome !== 'ok') continue;
-    const floor = floorAt(entry, call.start, call.end);
+    const floor = floorAt(entry, call.start, call.end, call.operation === 'read');
     if (floor === undefined) continue;
     if (call.version === undefined) {
       if (call.operation === 'read' && !mayBeAbsent(entry, floor.version, call.end)) {
@@ -45,21 +45,30 @@ function verb(floor: Floor): string {
   return floor.call.operation === 'read' ? 'read' : 'acknowledged';
 }
 
-/** The newest version known before `start` that must still be there at `end`. */
-export function floorAt(entry: EntryHistory, start: number, end: number): Floor | undefined {
+/**
+ * The newest version known before `start` that must still be there at `end`. A version that is given out is above all of
+ * these (`reading: false`); a read that cannot ask Redis may miss some.
+ */
+export function floorAt(
+  entry: EntryHistory,
+  start: number,
+  end: number,
+  reading: boolean,
+): Floor | undefined {
   let floor: Floor | undefined;
   for (const call of entry.calls) {
     // In order of their start: no later one can have ended before.
     if (call.start >= start) break;
     if (call.end >= start || call.outcome !== 'ok' || call.version === undefined) continue;
     if (call.version <= (floor?.version ?? 0)) continue;
-    if (entry.lasts(call.version, call.start, end)) floor = { version: call.version, call };
+    if (!entry.lasts(call.version, call.start, end)) continue;
+    if (!(reading && entry.mayBeHidden(call.version, start, end))) floor = { version: call.version, call };
   }
   return floor;
 }
 
 /** Whether a deletion at `floor` or above explains that there is nothing. */
-export function mayBeAbsent(entry: EntryHistory, floor: number, end: number): boolean {
+function mayBeAbsent(entry: EntryHistory, floor: number, end: number): boolean {
   return entry.calls.some(
     (call) =>
       call.operation === 'delete' &&

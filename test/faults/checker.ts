@@ -20,7 +20,7 @@ export function check(history: History): readonly Violation[] {
   }
   const violations: Violation[] = [];
   for (const final of history.final) {
-    const entry = entryHistory(calls.get(nameOf(final)) ?? [], history.losses, final);
+    const entry = entryHistory(calls.get(nameOf(final)) ?? [], history, final);
     calls.delete(nameOf(final));
     violations.push(
       ...checkValues(entry),

@@ -5,7 +5,7 @@ const AROUND = 12;
 const SHOWN = 5;
 
 /** What happened to an entry around a violation, oldest first; `>` marks the calls that show it. */
-export function describeViolation(run: Run, violation: Violation): string {
+function describeViolation(run: Run, violation: Violation): string {
   const zero = run.history[0]?.start ?? 0;
   const calls = run.history
     .filter((call) => nameOf(call) === nameOf(violation))

@@ -1,5 +1,5 @@
 import { satisfies } from '../../domain/acknowledgement.ts';
-import { type Call, type FinalEntry, isWrite, type MemoryLoss, type Violation } from './history.ts';
+import { type Call, type FinalEntry, type History, isWrite, type Violation } from './history.ts';
 
 /** A write that was acknowledged. */
 export type Acknowledged = Call & { readonly version: number };
@@ -16,13 +16,15 @@ export interface EntryHistory {
   readonly unknown: readonly Call[];
   /** Whether what a call that started at `start` wrote or saw as `version` must still be there at `at`. */
   lasts(version: number, start: number, at: number): boolean;
+  /** Whether a read from `start` to `end` may miss `version` because only Redis knew it and could not be asked. */
+  mayBeHidden(version: number, start: number, end: number): boolean;
   violation(rule: string, message: string, calls?: readonly Call[]): Violation;
 }
 
 /** Puts the calls of one entry in order. */
 export function entryHistory(
   calls: readonly Call[],
-  losses: readonly MemoryLoss[],
+  { losses, absences }: Pick<History, 'losses' | 'absences'>,
   final: FinalEntry,
 ): EntryHistory {
   const sorted = [...calls].sort((a, b) => a.start - b.start);
@@ -51,6 +53,10 @@ export function entryHistory(
     unknown: writes.filter((call) => call.outcome === 'unknown'),
     lasts: (version, start, at) =>
       !setAside(version) && (durable(version) || !losses.some((loss) => loss.to >= start && loss.from <= at)),
+    mayBeHidden(version, start, end) {
+      if (!absences.some((absence) => absence.to >= start && absence.from <= end)) return false;
+      return !(durable(version) && (byVersion.get(version)?.end ?? end) < start);
+    },
     violation: (rule, message, shown = []) => ({
       rule,
       collection: final.collection,

@@ -26,6 +26,8 @@ export interface Call {
   readonly outcome: Outcome;
   /** The status and problem code, or the error of the connection. */
   readonly code: string;
+  /** What the problem says, where it is one. */
+  readonly detail?: string;
   /** Of the receipt, or of the value that was read. A read that found nothing has none. */
   readonly version?: number;
   readonly level?: Acknowledgement;
@@ -35,6 +37,12 @@ export interface Call {
 
 /** While it lasted Redis may have lost everything that was not queued yet. */
 export interface MemoryLoss {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** While it lasted some process could not reach Redis. */
+export interface Absence {
   readonly from: number;
   readonly to: number;
 }
@@ -64,6 +72,8 @@ export interface FinalEntry {
 export interface History {
   readonly calls: readonly Call[];
   readonly losses: readonly MemoryLoss[];
+  /** Meanwhile only what had been acknowledged as queued or persisted had to be visible. */
+  readonly absences: readonly Absence[];
   readonly final: readonly FinalEntry[];
 }
 

@@ -2,7 +2,8 @@ import type { Acknowledgement } from '../../domain/acknowledgement.ts';
 import type { Call, Operation } from './history.ts';
 import type { HttpAnswer } from './http-client.ts';
 
-type Observed = Pick<Call, 'outcome' | 'code'> & Partial<Pick<Call, 'version' | 'level' | 'value'>>;
+type Observed = Pick<Call, 'outcome' | 'code'> &
+  Partial<Pick<Call, 'version' | 'level' | 'value' | 'detail'>>;
 
 /** The code of a call that no process ever saw. */
 export const NEVER_REACHED = 'ECONNREFUSED';
@@ -33,14 +34,11 @@ export function observe(operation: Operation, answer: HttpAnswer): Observed {
   if (status === 200 || status === 201 || status === 202) {
     return operation === 'read' ? readOf(answer) : receiptOf(status, body);
   }
-  const code = problemCode(body);
-  if (operation === 'read') {
-    return code === 'entry-not-found'
-      ? { outcome: 'ok', code: '404', value: null }
-      : { outcome: 'failed', code: `${status} ${code}` };
-  }
+  const { code, detail } = problemOf(body);
+  if (operation === 'read' && code === 'entry-not-found') return { outcome: 'ok', code: '404', value: null };
   // 400 is also the answer of a write that was accepted and that PostgreSQL refused later: it was visible until then.
-  return { outcome: CERTAINLY_NOT.has(code) ? 'failed' : 'unknown', code: `${status} ${code}` };
+  const failed = operation === 'read' || CERTAINLY_NOT.has(code);
+  return { outcome: failed ? 'failed' : 'unknown', code: `${status} ${code}`, detail };
 }
 
 function readOf(answer: Extract<HttpAnswer, { status: number }>): Observed {
@@ -66,10 +64,11 @@ export function asValue(json: unknown): string | number {
   return typeof token === 'string' ? token : JSON.stringify(json);
 }
 
-function problemCode(body: string): string {
+function problemOf(body: string): { code: string; detail: string } {
   try {
-    return String((JSON.parse(body) as { code?: unknown }).code);
+    const { code, detail } = JSON.parse(body) as { code?: unknown; detail?: unknown };
+    return { code: String(code), detail: String(detail) };
   } catch {
-    return 'no-problem-details';
+    return { code: 'no-problem-details', detail: body.slice(0, 200) };
   }
 }

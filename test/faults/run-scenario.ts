@@ -2,7 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../dev/until.ts';
 import { type Bed, REQUEST_DEADLINE_MS } from './bed.ts';
 import { check } from './checker.ts';
-import { type Call, type FinalEntry, type MemoryLoss, nameOf, type Violation } from './history.ts';
+import {
+  type Absence,
+  type Call,
+  type FinalEntry,
+  type MemoryLoss,
+  nameOf,
+  type Violation,
+} from './history.ts';
 import { CUT_OFF, NEVER_REACHED, NO_ANSWER } from './outcome.ts';
 import { createRandom } from './random.ts';
 import type { FaultContext, Scenario } from './scenario.ts';
@@ -33,6 +40,7 @@ export interface Run {
   readonly result: RunResult;
   readonly history: readonly Call[];
   readonly losses: readonly MemoryLoss[];
+  readonly absences: readonly Absence[];
   readonly final: readonly FinalEntry[];
   readonly outage: { readonly from: number; readonly to: number };
   readonly violations: readonly Violation[];
@@ -49,6 +57,7 @@ export async function runScenario(
   const prefix = `${scenario.name}-${seed}-`;
   const began = performance.now();
   const losses: MemoryLoss[] = [];
+  const absences: Absence[] = [];
   const problems: string[] = [];
   let from: number | undefined;
   let to: number | undefined;
@@ -77,6 +86,17 @@ export async function runScenario(
         losses.push({ from: start, to: performance.now() });
       }
     },
+    async redisAway(work) {
+      const start = performance.now();
+      try {
+        return await work();
+      } finally {
+        await Promise.all(bed.apis.map(({ url }) => usesRedis(url, prefix))).catch((error: Error) =>
+          problems.push(error.message),
+        );
+        absences.push({ from: start, to: performance.now() });
+      }
+    },
     complain: (message) => problems.push(message),
   };
 
@@ -101,10 +121,10 @@ export async function runScenario(
   const history = workload.calls;
   await drained(bed).catch((error: Error) => problems.push(error.message));
   const names = [...new Map(history.map((call) => [nameOf(call), call])).values()];
-  const final = await finalStates(bed, names);
+  const final = await agreeingStates(bed, names);
   await scenario.afterwards?.(context);
 
-  const violations = check({ calls: history, losses, final });
+  const violations = check({ calls: history, losses, absences, final });
   problems.push(...wrongAnswers(scenario, history), ...violations.map(text));
   const outage = { from: from ?? 0, to: to ?? 0 };
   const during = history.filter(
@@ -114,6 +134,7 @@ export async function runScenario(
   return {
     history,
     losses,
+    absences,
     final,
     outage,
     violations,
@@ -129,6 +150,33 @@ export async function runScenario(
       problems,
     },
   };
+}
+
+/** What is left, once Redis has been told of every write around it; or after a while as it is, for the checker to judge. */
+async function agreeingStates(bed: Bed, names: readonly Call[]): Promise<readonly FinalEntry[]> {
+  const end = performance.now() + HEALED_MS;
+  for (;;) {
+    const states = await finalStates(bed, names);
+    const agree = states.every(
+      ({ row, cached }) => cached === null || cached.version === (row?.version ?? 0),
+    );
+    if (agree || performance.now() > end) return states;
+    await sleep(500);
+  }
+}
+
+/** Waits until a process has written to Redis again. @throws Error when it does not. */
+async function usesRedis(url: string, prefix: string): Promise<void> {
+  const write = async () => {
+    const answer = await fetch(`${url}/v1/collections/carts/entries/${prefix}probe`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', prefer: 'durability=cached' },
+      body: '1',
+    });
+    await answer.arrayBuffer();
+    return answer.ok;
+  };
+  await until(write, { what: `${url} to write to Redis again`, timeoutMs: HEALED_MS });
 }
 
 /** Nothing needs a restart by hand: each kind of write succeeds again, through every process. */
@@ -171,7 +219,7 @@ function wrongAnswers(scenario: Scenario, calls: readonly Call[]): readonly stri
   });
   return Object.entries(codesOf(wrong)).map(([code, times]) => {
     const first = wrong.find((call) => call.code === code);
-    return `${times} times ${code}, first a ${first?.operation} of ${first?.collection}/${first?.key}`;
+    return `${times} times ${code}, first a ${first?.operation} of ${first?.collection}/${first?.key}: ${first?.detail}`;
   });
 }
 

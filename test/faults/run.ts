@@ -10,13 +10,14 @@ import { SCENARIOS } from './scenarios/all.ts';
 import { type Servers, startServers } from './servers.ts';
 import { table } from './table.ts';
 
-const USAGE = `npm run test:faults -- [--seeds N] [--from SEED] [--scenario NAME]… [--scale X] [--resume] [--list]
+const USAGE = `npm run test:faults -- [--seeds N] [--from SEED] [--scenario NAME]… [--scale X] [--resume] [--histories] [--list]
 
   --seeds     how many seeds of each scenario (default 3)
   --from      the first seed (default 1)
   --scenario  only this one; may be repeated
   --scale     times every outage and pause (default 1)
   --resume    skip what passed before with this very build
+  --histories keep the calls of every run in .holdfast/faults, not only of those that failed
   --list      name the scenarios and what they promise`;
 
 interface Recorded extends RunResult {
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
       scenario: { type: 'string', multiple: true },
       scale: { type: 'string', default: '1' },
       resume: { type: 'boolean', default: false },
+      histories: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
     },
   });
@@ -73,7 +75,7 @@ async function main(): Promise<number> {
   const beds = createBeds(servers, logs);
   try {
     for (const [i, { scenario, seed }] of todo.entries()) {
-      const result = await one(beds, scenario, seed, scale, logs);
+      const result = await one(beds, scenario, seed, { scale, logs, histories: values.histories });
       results.push(result);
       appendFileSync(resultsFile, `${JSON.stringify({ ...result, build } satisfies Recorded)}\n`);
       progress(`faults: ${i + 1}/${todo.length} ${line(result)}`);
@@ -90,14 +92,16 @@ async function one(
   beds: Beds,
   scenario: Scenario,
   seed: number,
-  scale: number,
-  logs: string,
+  options: { readonly scale: number; readonly logs: string; readonly histories: boolean },
 ): Promise<RunResult> {
+  const { scale, logs, histories } = options;
   const bed = await beds.get(scenario);
   try {
     const run = await runScenario(bed, scenario, seed, { scale });
+    if (histories || run.result.outcome === 'violated') {
+      writeFileSync(join(logs, `${scenario.name}-${seed}.json`), JSON.stringify(run));
+    }
     if (run.result.outcome !== 'violated') return run.result;
-    writeFileSync(join(logs, `${scenario.name}-${seed}.json`), JSON.stringify(run));
     progress(describeRun(run, logs));
     await beds.close();
     return run.result;
@@ -157,4 +161,5 @@ function line({ scenario, seed, outcome, calls, codes, during, outageMs, ms }: R
   ].join('; ');
 }
 
-process.exitCode = await main();
+// Not by process.exitCode: Node 20 can hang while it tidies up after connections that were reset half closed.
+process.exit(await main());

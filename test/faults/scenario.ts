@@ -18,6 +18,11 @@ export interface FaultContext {
   end(): void;
   /** Runs what makes Redis forget writes that were not queued yet. */
   losingMemory<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs what puts Redis out of reach for a while. That is over when every API process has used it again: until then
+   * reads need not see what nobody but Redis knew.
+   */
+  redisAway<T>(work: () => Promise<T>): Promise<T>;
   /** Something the checker cannot see is wrong. */
   complain(message: string): void;
 }

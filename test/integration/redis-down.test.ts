@@ -8,7 +8,8 @@ describe('without Redis', () => {
   let order: string;
   let cart: string;
   beforeAll(async () => {
-    system = await startSystem({ apis: 2, env: { CLOCK_TOLERANCE_MS: '100' } });
+    // Less time than a statement may take: the deadline of the commit is then what is left of the request.
+    system = await startSystem({ apis: 2, env: { CLOCK_TOLERANCE_MS: '100', REQUEST_DEADLINE_MS: '4000' } });
     order = entryUrl(system.url, 'orders', 'o');
     cart = entryUrl(system.url, 'carts', 'c');
     await call('PUT', order, { body: 1 });
@@ -117,6 +118,40 @@ describe('one process alone is cut off from Redis', () => {
       await until(async () => (await call('GET', entryUrl(cutOff, collection, 'shared'))).text === '"next"', {
         what: 'the process to be back',
       });
+    }
+  });
+});
+
+describe('Redis hangs, and wakes with all it had', () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ apis: 2, env: { CLOCK_TOLERANCE_MS: '100', REDIS_TIMEOUT_MS: '500' } });
+  });
+  afterAll(() => system.stop());
+
+  test('no process that noticed serves its old copy of what was written meanwhile', async () => {
+    const [one, other] = system.apis.map((api) => (collection: string) => entryUrl(api.url, collection, 'k'));
+    for (const collection of ['orders', 'carts']) {
+      await call('PUT', one!(collection), { body: '"old"' });
+      expect((await call('GET', other!(collection))).text).toBe('"old"');
+      process.kill(system.redis.pid, 'SIGSTOP');
+      try {
+        await until(
+          async () => (await call('PUT', one!(collection), { body: '"new"' })).json.state === 'persisted',
+          { what: 'a direct write', timeoutMs: 20_000 },
+        );
+        await until(
+          async () =>
+            (await call('GET', other!(collection))).headers.get('cache-status')?.includes('degraded'),
+          { what: 'the other process to notice', timeoutMs: 20_000 },
+        );
+      } finally {
+        process.kill(system.redis.pid, 'SIGCONT');
+      }
+      for (let i = 0; i < 50; i++) {
+        expect((await call('GET', other!(collection))).text).toBe('"new"');
+        expect((await call('GET', one!(collection))).text).toBe('"new"');
+      }
     }
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../faults/checker.ts';
-import type { Call, FinalEntry, MemoryLoss } from '../faults/history.ts';
+import type { Absence, Call, FinalEntry, MemoryLoss } from '../faults/history.ts';
 
 /** What a call is about; the rest follows from its place in the history. */
 type Step = Partial<Call> & Pick<Call, 'operation'>;
@@ -42,12 +42,18 @@ function finalEntry(
 function broken(
   steps: readonly Step[],
   row: FinalEntry['row'],
-  options: { losses?: readonly MemoryLoss[]; final?: Partial<FinalEntry>; collection?: string } = {},
+  options: {
+    losses?: readonly MemoryLoss[];
+    absences?: readonly Absence[];
+    final?: Partial<FinalEntry>;
+    collection?: string;
+  } = {},
 ): readonly string[] {
-  const { losses = [], final = {}, collection = 'carts' } = options;
+  const { losses = [], absences = [], final = {}, collection = 'carts' } = options;
   const violations = check({
     calls: calls(collection, steps),
     losses,
+    absences,
     final: [finalEntry(collection, row, final)],
   });
   return [...new Set(violations.map(({ rule }) => rule))];
@@ -114,6 +120,26 @@ describe('histories in which every promise holds', () => {
       broken([put(2), put(4, { level: 'cached' }), read(4), read(2, { start: 40, end: 45 })], row(2), {
         losses: [loss(30)],
       }),
+    ],
+    [
+      'what only Redis knew is hidden while it is away, and there again later',
+      broken([put(2), put(4, { level: 'cached' }), read(2), read(4)], row(4), { absences: [loss(18, 26)] }),
+    ],
+    [
+      'a conditional write over one that is going around Redis',
+      broken([put(2), put(5, { end: 60 }), put(6, { condition: { ifVersion: 2 } })], row(6)),
+    ],
+    [
+      'a creation over a deletion that Redis forgot later',
+      broken(
+        [
+          put(2),
+          remove(4, { level: 'cached' }),
+          put(6, { condition: { ifAbsent: true }, start: 20, end: 60 }),
+        ],
+        row(6),
+        { losses: [loss(40)] },
+      ),
     ],
     [
       'a write that was set aside reverts',
@@ -192,6 +218,16 @@ describe('histories that are wrong on purpose', () => {
       'backwards',
       broken([put(2), put(4), read(2)], row(4), { losses: [loss(16)] }),
     ],
+    [
+      'a read misses a queued write while Redis is away',
+      'backwards',
+      broken([put(2), put(4), read(2)], row(4), { absences: [loss(18, 26)] }),
+    ],
+    [
+      'a read misses a cached write after Redis was away',
+      'backwards',
+      broken([put(2), put(4, { level: 'cached' }), read(2)], row(4), { absences: [loss(16, 18)] }),
+    ],
     ['a version is given out below an older one', 'backwards', broken([put(4), put(2)], row(4))],
     [
       'one version for two writes',
@@ -252,6 +288,11 @@ describe('histories that are wrong on purpose', () => {
       broken([put(2), put(4), put(6, { condition: { ifVersion: 2 } })], row(6)),
     ],
     [
+      'a conditional write over one that had gone around Redis',
+      'condition',
+      broken([put(2), put(5), put(6, { condition: { ifVersion: 2 } })], row(6)),
+    ],
+    [
       'a creation of what exists',
       'condition',
       broken([put(2), put(4, { condition: { ifAbsent: true } })], row(4)),
@@ -299,6 +340,8 @@ describe('histories that are wrong on purpose', () => {
   ])('%s', (_, rule, rules) => expect(rules).toContain(rule));
 
   test('calls to an entry whose final state is missing cannot be judged', () => {
-    expect(() => check({ calls: calls('carts', [put(2)]), losses: [], final: [] })).toThrow(/missing/);
+    expect(() => check({ calls: calls('carts', [put(2)]), losses: [], absences: [], final: [] })).toThrow(
+      /missing/,
+    );
   });
 });
