@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { WriteCondition } from '../domain/condition.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { parseVersion, type Version } from '../domain/version.ts';
-import type { WriteCondition } from '../service/holdfast.ts';
 
 /**
  * The condition of a write: `If-Match: "<version>"` or `If-None-Match: *`.

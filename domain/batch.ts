@@ -1,3 +1,4 @@
+import { entryId } from './entry.ts';
 import type { Epoch } from './epoch.ts';
 import type { Mutation } from './mutation.ts';
 import { partitionName } from './partition.ts';
@@ -51,7 +52,7 @@ export function splitMutations(mutations: readonly Mutation[], limits: BatchLimi
   const lists: Mutation[][] = [];
   let bytes = 0;
   for (const mutation of mutations) {
-    const size = mutationBytes(`${mutation.collection}/${mutation.key}`, mutation.value);
+    const size = mutationBytes(entryId(mutation), mutation.value);
     const list = lists.at(-1);
     if (list === undefined || list.length >= limits.entries || bytes + size > limits.bytes) {
       lists.push([mutation]);

@@ -1,5 +1,5 @@
+import { entryId } from './entry.ts';
 import type { EntryState, Mutation } from './mutation.ts';
-import { mutationEntryId } from './mutation.ts';
 
 /**
  * Highest version wins. Commutative, associative and idempotent, so batches may be repeated, reordered and split without
@@ -13,7 +13,7 @@ export function newest<S extends EntryState>(a: S, b: S | undefined): S {
 export function mergeMutations(mutations: Iterable<Mutation>): Mutation[] {
   const merged = new Map<string, Mutation>();
   for (const mutation of mutations) {
-    const id = mutationEntryId(mutation);
+    const id = entryId(mutation);
     const held = merged.get(id);
     merged.set(id, held === undefined ? mutation : newest(held, mutation));
   }

@@ -1,4 +1,4 @@
-import { type EntryKind, type EntryRef, entryId, parseEntryId } from './entry.ts';
+import { type EntryKind, type EntryRef, parseEntryId } from './entry.ts';
 import { parseVersion, type Version } from './version.ts';
 
 /**
@@ -54,9 +54,4 @@ export function decodeMutation(id: string, encoded: string): Mutation {
   }
   const deleted = tag !== tag.toLowerCase();
   return { ...parseEntryId(id), kind, version, value: deleted ? null : encoded.slice(first + 3) };
-}
-
-/** The entry a mutation belongs to, as its id. */
-export function mutationEntryId(mutation: Mutation): string {
-  return entryId(mutation);
 }

@@ -1,10 +1,12 @@
 import type { Collection } from '../domain/collection.ts';
+import type { WriteCondition } from '../domain/condition.ts';
+import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import { commitEntry, commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
 import type { Context } from './context.ts';
-import type { WriteCondition } from './holdfast.ts';
+import { counterOverflow, preconditionFailed } from './trouble.ts';
 
 export type Committed =
   | { readonly outcome: 'committed'; readonly created: boolean; readonly value?: number }
@@ -24,7 +26,7 @@ export interface CommitWork {
 
 function common(ctx: Context, collection: Collection, key: string, condition: WriteCondition | undefined) {
   return {
-    partition: partitionOf(`${collection.name}/${key}`, ctx.environment.PARTITIONS),
+    partition: partitionOf(entryId({ collection: collection.name, key }), ctx.environment.PARTITIONS),
     ...(condition === undefined ? {} : { condition }),
   };
 }
@@ -73,14 +75,9 @@ export function incrementWork(
 export function refusal(result: Exclude<Committed, { outcome: 'committed' }>): HoldfastError {
   switch (result.outcome) {
     case 'precondition-failed':
-      return new HoldfastError('precondition-failed', 'The entry is not in the state the request requires.', {
-        currentVersion: result.version,
-      });
+      return preconditionFailed(result.version);
     case 'overflow':
-      return new HoldfastError(
-        'counter-overflow',
-        'The counter would leave ±9007199254740991. This increment did not happen.',
-      );
+      return counterOverflow();
     case 'too-late':
       return new HoldfastError(
         'dependency-unavailable',

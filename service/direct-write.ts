@@ -11,7 +11,7 @@ import { type Committed, type CommitWork, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
 import { pause, remainingMs } from './deadline.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
-import { readSlots } from './slots.ts';
+import { newestInSlots } from './slots.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
 
 const TRIES = 3;
@@ -43,16 +43,10 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
 
   /** The highest version of the entry and of its partition that anybody can have read. */
   async function known(collection: Collection, ref: EntryRef, partition: number): Promise<Version> {
-    let highest = 0;
-    if (collection.mode === 'write-behind') {
-      for (const { mutations } of await readSlots(ctx, partition)) {
-        for (const mutation of mutations) {
-          if (entryId(mutation) === entryId(ref)) highest = Math.max(highest, mutation.version);
-        }
-      }
-    }
+    const pending =
+      collection.mode === 'write-behind' ? await newestInSlots(ctx, partition, entryId(ref)) : undefined;
     const [row, fence] = await Promise.all([readEntry(db, collection.kind, ref), readFence(db, partition)]);
-    return Math.max(highest, row?.version ?? 0, fence.clock);
+    return Math.max(pending?.version ?? 0, row?.version ?? 0, fence.clock);
   }
 
   async function attempt(

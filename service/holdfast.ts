@@ -2,14 +2,12 @@ import type { Collections } from '../config/collections.ts';
 import type { Acknowledgement } from '../domain/acknowledgement.ts';
 import type { BatchId } from '../domain/batch.ts';
 import type { Collection } from '../domain/collection.ts';
+import type { WriteCondition } from '../domain/condition.ts';
 import type { EntryRef } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import type { Dependency } from '../domain/errors.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
-
-/** `If-Match: "<version>"`, or `If-None-Match: *`. */
-export type WriteCondition = { readonly ifVersion: Version } | { readonly ifAbsent: true };
 
 export interface RequestOptions {
   /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */

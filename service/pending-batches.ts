@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { BatchId } from '../domain/batch.ts';
+import { entryId } from '../domain/entry.ts';
 import type { Mutation } from '../domain/mutation.ts';
-import { mutationEntryId } from '../domain/mutation.ts';
 import { readPending } from '../storage/temporal/read-pending.ts';
 import type { Context } from './context.ts';
 
@@ -42,8 +42,7 @@ export function createPendingBatches(ctx: Context): PendingBatches {
       deadlineMs: ctx.environment.TEMPORAL_TIMEOUT_MS,
     });
     if (found.state === 'open' || found.state === 'closed-unfinished') {
-      if (found.batchId === place.batchId)
-        return new Map(found.mutations.map((m) => [mutationEntryId(m), m]));
+      if (found.batchId === place.batchId) return new Map(found.mutations.map((m) => [entryId(m), m]));
       ctx.log.error(
         { batchId: place.batchId, found: found.batchId },
         'a slot holds another batch than recorded',

@@ -14,7 +14,7 @@ import type { Epochs } from './epochs.ts';
 import type { ReadResult, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
-import { readSlots } from './slots.ts';
+import { newestInSlots } from './slots.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
@@ -162,15 +162,9 @@ export function createReader(
     collection: Collection,
     partition: number,
   ): Promise<ReadResult> {
-    const id = entryId(ref);
-    let pending: EntryState | undefined;
-    if (collection.mode === 'write-behind') {
-      for (const slot of await readSlots(ctx, partition)) {
-        const mutation = slot.mutations.find((m) => entryId(m) === id);
-        if (mutation !== undefined) pending = newest<EntryState>(mutation, pending);
-      }
-    }
-    const state = newest(await rowState(collection, ref), pending);
+    const pending =
+      collection.mode === 'write-behind' ? await newestInSlots(ctx, partition, entryId(ref)) : undefined;
+    const state = newest<EntryState>(await rowState(collection, ref), pending);
     return { state, source: state === pending ? 'pending' : 'row', stored: false, degraded: true };
   }
 
@@ -178,11 +172,12 @@ export function createReader(
    * Redis was out of reach a moment ago: others may have written around it, and their orders to drop older copies may still
    * be on their way. Until then a copy is held against its row.
    */
-  async function trusted(ref: EntryRef, collection: Collection, hit: ReadResult): Promise<ReadResult> {
+  async function trusted(ref: EntryRef, collection: Collection, cached: EntryState): Promise<ReadResult> {
+    const hit: ReadResult = { state: cached, source: 'cache', stored: false };
     if (performance.now() > ctx.redis.reconnectedAt() + suspectMs) return hit;
     try {
       const row = await rowState(collection, ref);
-      return row.version > hit.state.version ? { state: row, source: 'row', stored: false } : hit;
+      return row.version > cached.version ? { state: row, source: 'row', stored: false } : hit;
     } catch (error) {
       if (isUnreachable(error)) return hit;
       throw error;
@@ -197,7 +192,7 @@ export function createReader(
   ): Promise<ReadResult> {
     if (looked === 'redis-down') return await readWithoutRedis(ref, collection, partition);
     if (looked.found.outcome === 'hit') {
-      return await trusted(ref, collection, { state: looked.found.state, source: 'cache', stored: false });
+      return await trusted(ref, collection, looked.found.state);
     }
     try {
       return await repair(ref, collection, partition, looked.epoch, looked.found);
@@ -241,7 +236,7 @@ export function createReader(
     try {
       const looked = await look(ref, collection, partition, token, options.deadlineAt);
       if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
-        return await trusted(ref, collection, { state: looked.found.state, source: 'cache', stored: false });
+        return await trusted(ref, collection, looked.found.state);
       }
       const flight = flights.get(id);
       if (flight === undefined) {

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseEntryId } from '../domain/entry.ts';
+import { entryId, parseEntryId } from '../domain/entry.ts';
 import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
-import { mutationEntryId } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import { readFence, replaceFence } from '../storage/postgres/fence.ts';
 import { readEntries } from '../storage/postgres/read-entry.ts';
@@ -71,7 +70,7 @@ export async function recoverPartition(
     }
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
     const pending = adopted.flatMap((slot) =>
-      slot.mutations.map((m) => ({ id: mutationEntryId(m), version: m.version, batchId: slot.batchId })),
+      slot.mutations.map((m) => ({ id: entryId(m), version: m.version, batchId: slot.batchId })),
     );
     const counterRows = await readEntries(ctx.db, 'counter', [...new Set(lock.counters)].map(parseEntryId));
 
@@ -89,7 +88,7 @@ export async function recoverPartition(
       blockMs: blockMs(ctx.environment),
       adopted,
       pending,
-      counterRows: counterRows.map((row) => ({ id: mutationEntryId(row), version: row.version })),
+      counterRows: counterRows.map((row) => ({ id: entryId(row), version: row.version })),
     });
     if (!installed) return undefined;
     ctx.log.info(

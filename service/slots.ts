@@ -1,4 +1,6 @@
 import type { BatchId } from '../domain/batch.ts';
+import { entryId } from '../domain/entry.ts';
+import { mergeMutations } from '../domain/merge.ts';
 import type { Mutation } from '../domain/mutation.ts';
 import { readPending } from '../storage/temporal/read-pending.ts';
 import type { Context } from './context.ts';
@@ -42,4 +44,14 @@ export async function readSlots(ctx: Context, partition: number): Promise<Occupi
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, SLOTS) }, worker));
   return occupied;
+}
+
+/** The newest mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
+export async function newestInSlots(
+  ctx: Context,
+  partition: number,
+  id: string,
+): Promise<Mutation | undefined> {
+  const slots = await readSlots(ctx, partition);
+  return mergeMutations(slots.flatMap(({ mutations }) => mutations.filter((m) => entryId(m) === id)))[0];
 }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../domain/errors.ts';
+import type { Version } from '../domain/version.ts';
 import { describeError, isUnreachable, sqlState } from '../storage/postgres/errors.ts';
 import { RedisOutcomeUnknown, RedisOutOfMemory, RedisUnavailable } from '../storage/redis/errors.ts';
 import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
@@ -58,6 +59,19 @@ export function queueFull(): HoldfastError {
     'queue-full',
     'Too many writes wait for the database. This write did not happen; nothing accepted earlier is lost. Try again later.',
     { retryAfterSeconds: 5 },
+  );
+}
+
+export function preconditionFailed(currentVersion: Version): HoldfastError {
+  return new HoldfastError('precondition-failed', 'The entry is not in the state the request requires.', {
+    currentVersion,
+  });
+}
+
+export function counterOverflow(): HoldfastError {
+  return new HoldfastError(
+    'counter-overflow',
+    'The counter would leave ±9007199254740991. This increment did not happen.',
   );
 }
 

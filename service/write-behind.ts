@@ -17,7 +17,14 @@ import type { Flusher } from './flusher.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
 import type { Reader } from './read.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
-import { outcomeUnknown, queueFull, redisTooSlow, writeFailure } from './trouble.ts';
+import {
+  counterOverflow,
+  outcomeUnknown,
+  preconditionFailed,
+  queueFull,
+  redisTooSlow,
+  writeFailure,
+} from './trouble.ts';
 import type { Waiters } from './waiters.ts';
 
 /** Kept back from a wait, so that a request that gives up can still ask Redis whether its epoch is current. */
@@ -101,18 +108,9 @@ export function createWriteBehind(
         case 'full':
           throw queueFull();
         case 'condition':
-          throw new HoldfastError(
-            'precondition-failed',
-            'The entry is not in the state the request requires.',
-            {
-              currentVersion: result.version,
-            },
-          );
+          throw preconditionFailed(result.version);
         case 'overflow':
-          throw new HoldfastError(
-            'counter-overflow',
-            'The counter would leave ±9007199254740991. This increment did not happen.',
-          );
+          throw counterOverflow();
       }
     }
   }

@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
+import type { WriteCondition } from '../../domain/condition.ts';
 import type { EntryRef } from '../../domain/entry.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
-import { type CommitAnswer, type Condition, commitRow } from './commit-row.ts';
+import { type CommitAnswer, commitRow } from './commit-row.ts';
 import type { Database } from './database-types.ts';
 import { isDataError, refusalMessage, serverError } from './errors.ts';
 
@@ -22,7 +23,7 @@ interface Deadline {
   readonly partition: number;
   /** Microseconds since 1970 by PostgreSQL's clock: past it, the statement does not commit. */
   readonly notAfterMicros: number;
-  readonly condition?: Condition;
+  readonly condition?: WriteCondition;
 }
 
 export interface EntryCommit extends Deadline {

@@ -1,11 +1,9 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { WriteCondition } from '../../domain/condition.ts';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import { MAX_VERSION, type Version } from '../../domain/version.ts';
 import type { Database } from './database-types.ts';
 import { sqlState } from './errors.ts';
-
-/** What must hold of the entry for the write to happen. Deleted counts as absent, with version 0. */
-export type Condition = { readonly ifVersion: Version } | { readonly ifAbsent: true };
 
 export interface RowCommit {
   readonly kind: EntryKind;
@@ -13,7 +11,7 @@ export interface RowCommit {
   readonly version: Version;
   readonly partition: number;
   readonly notAfterMicros: number;
-  readonly condition?: Condition;
+  readonly condition?: WriteCondition;
   /** The new value; `b` is the row as it was, under lock, all NULL where there was none. SQL NULL deletes. */
   readonly value: RawBuilder<unknown>;
   /** Whether the new value can be stored. */

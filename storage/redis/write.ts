@@ -1,4 +1,5 @@
 import type { BatchId, BatchLimits } from '../../domain/batch.ts';
+import type { WriteCondition } from '../../domain/condition.ts';
 import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import { mutationTag } from '../../domain/mutation.ts';
@@ -6,9 +7,6 @@ import type { Version } from '../../domain/version.ts';
 import type { RedisStore, ScriptReply } from './client.ts';
 import { partitionKeys } from './keys.ts';
 import { number, statusOf, text } from './reply.ts';
-
-/** `If-Match: "<version>"`, or `If-None-Match: *`. */
-export type Condition = { readonly ifVersion: Version } | { readonly ifAbsent: true };
 
 /** What every staged write says about where and how. */
 export interface StageOptions {
@@ -20,7 +18,7 @@ export interface StageOptions {
   readonly limits: BatchLimits;
   /** Closed batches that may wait for a slot. */
   readonly maxQueued: number;
-  readonly condition?: Condition | undefined;
+  readonly condition?: WriteCondition | undefined;
 }
 
 export type StageOutcome =
@@ -40,7 +38,7 @@ export type StageOutcome =
   | { readonly outcome: 'condition'; readonly version: Version }
   | { readonly outcome: 'overflow' };
 
-function conditionArgument(condition: Condition | undefined): string {
+function conditionArgument(condition: WriteCondition | undefined): string {
   if (condition === undefined) return '';
   return 'ifAbsent' in condition ? '-' : `=${condition.ifVersion}`;
 }
@@ -72,6 +70,22 @@ function stageKeys(options: StageOptions, id: string): string[] {
   return [keys.state, keys.open, keys.closed, keys.queue, keys.index, keys.entryPrefix + id];
 }
 
+/** What both scripts take, with what is their own in the middle. */
+function stageArguments(options: StageOptions, id: string, ...own: (string | number)[]): (string | number)[] {
+  return [
+    options.epoch,
+    options.notAfter,
+    partitionKeys(options.partition).name,
+    id,
+    ...own,
+    options.ttlMs,
+    options.limits.entries,
+    options.limits.bytes,
+    options.maxQueued,
+    conditionArgument(options.condition),
+  ];
+}
+
 /**
  * Stages a put (`value` is the text to keep) or a delete (`null`): scripts/write.lua.
  * @throws EpochChanged, RedisUnavailable, RedisOutOfMemory: nothing happened; RedisOutcomeUnknown: it may have.
@@ -82,19 +96,11 @@ export async function stageWrite(
   options: StageOptions,
 ): Promise<StageOutcome> {
   const id = entryId(write);
-  const reply = await redis.run('write', stageKeys(options, id), [
-    options.epoch,
-    options.notAfter,
-    partitionKeys(options.partition).name,
-    id,
-    mutationTag(write.kind, write.value === null),
-    write.value ?? '',
-    options.ttlMs,
-    options.limits.entries,
-    options.limits.bytes,
-    options.maxQueued,
-    conditionArgument(options.condition),
-  ]);
+  const reply = await redis.run(
+    'write',
+    stageKeys(options, id),
+    stageArguments(options, id, mutationTag(write.kind, write.value === null), write.value ?? ''),
+  );
   return outcomeOf(redis, reply);
 }
 
@@ -108,17 +114,10 @@ export async function stageIncrement(
   options: StageOptions,
 ): Promise<StageOutcome> {
   const id = entryId(increment);
-  const reply = await redis.run('increment', stageKeys(options, id), [
-    options.epoch,
-    options.notAfter,
-    partitionKeys(options.partition).name,
-    id,
-    increment.by,
-    options.ttlMs,
-    options.limits.entries,
-    options.limits.bytes,
-    options.maxQueued,
-    conditionArgument(options.condition),
-  ]);
+  const reply = await redis.run(
+    'increment',
+    stageKeys(options, id),
+    stageArguments(options, id, increment.by),
+  );
   return outcomeOf(redis, reply);
 }

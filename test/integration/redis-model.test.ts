@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type BatchId, mutationBytes } from '../../domain/batch.ts';
+import type { WriteCondition } from '../../domain/condition.ts';
 import { type EntryRef, parseEntryId } from '../../domain/entry.ts';
 import { type Epoch, nextEpoch } from '../../domain/epoch.ts';
 import { encodeMutation, type Mutation } from '../../domain/mutation.ts';
@@ -12,7 +13,7 @@ import { currentEpoch, installEpoch, lockForRecovery } from '../../storage/redis
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { adoptBatch, reslotBatch, type SealedBatch, sealBatch } from '../../storage/redis/seal.ts';
 import { forgetEntries, sweepPage } from '../../storage/redis/sweep.ts';
-import { type Condition, stageIncrement, stageWrite } from '../../storage/redis/write.ts';
+import { stageIncrement, stageWrite } from '../../storage/redis/write.ts';
 import { settleEntry, voidEntry } from '../../storage/redis/write-through.ts';
 import { PartitionModel, type Refused, versionOf } from '../support/redis-model.ts';
 import { type RedisUnderTest, startRedisUnderTest, token } from '../support/redis-partition.ts';
@@ -141,7 +142,7 @@ async function take(
     case 'counter':
     case 'increment': {
       const held = model.copy(id);
-      const conditions: (Condition | undefined)[] = [
+      const conditions: (WriteCondition | undefined)[] = [
         ...[undefined, undefined, undefined, undefined],
         { ifVersion: held === undefined ? 2 : versionOf(held) },
         { ifVersion: 4 },

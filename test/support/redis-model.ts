@@ -1,6 +1,7 @@
 import { type BatchId, type BatchLimits, batchId, mutationBytes } from '../../domain/batch.ts';
+import type { WriteCondition } from '../../domain/condition.ts';
 import type { Epoch } from '../../domain/epoch.ts';
-import type { Condition, StageOutcome } from '../../storage/redis/write.ts';
+import type { StageOutcome } from '../../storage/redis/write.ts';
 
 /** "version tag value", as Redis keeps it. */
 type Mutation = string;
@@ -94,7 +95,7 @@ export class PartitionModel {
     options: {
       readonly limits: BatchLimits;
       readonly maxQueued: number;
-      readonly condition?: Condition | undefined;
+      readonly condition?: WriteCondition | undefined;
       readonly late: boolean;
     },
     actual: StageOutcome,

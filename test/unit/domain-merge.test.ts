@@ -1,19 +1,20 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { mutationBytes, splitMutations } from '../../domain/batch.ts';
+import { entryId } from '../../domain/entry.ts';
 import { mergeMutations, newest } from '../../domain/merge.ts';
-import { type Mutation, mutationEntryId, NEVER_WRITTEN } from '../../domain/mutation.ts';
+import { type Mutation, NEVER_WRITTEN } from '../../domain/mutation.ts';
 import { history, mutation } from '../support/mutation-arbitrary.ts';
 
 /** In the order of entries, so that two results can be compared. */
 function sorted(mutations: Iterable<Mutation>): Mutation[] {
-  return [...mutations].sort((a, b) => (mutationEntryId(a) < mutationEntryId(b) ? -1 : 1));
+  return [...mutations].sort((a, b) => (entryId(a) < entryId(b) ? -1 : 1));
 }
 
 /** What must be in the database at the end, found in another way: by sorting. */
 function rows(mutations: readonly Mutation[]): Mutation[] {
   const byVersion = [...mutations].sort((a, b) => a.version - b.version);
-  return sorted(new Map(byVersion.map((m) => [mutationEntryId(m), m])).values());
+  return sorted(new Map(byVersion.map((m) => [entryId(m), m])).values());
 }
 
 const limits = fc.record({
@@ -83,7 +84,7 @@ test('an older put cannot bring a deleted entry back', () => {
 });
 
 test('a list of a split keeps to the limits, unless one mutation alone is above them', () => {
-  const size = (m: Mutation) => mutationBytes(mutationEntryId(m), m.value);
+  const size = (m: Mutation) => mutationBytes(entryId(m), m.value);
   fc.assert(
     fc.property(fc.array(mutation, { maxLength: 60 }), limits, (mutations, { entries, bytes }) => {
       const lists = splitMutations(mutations, { entries, bytes });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ACKNOWLEDGEMENTS, satisfies } from '../../domain/acknowledgement.ts';
-import { decodeMutation, encodeMutation, mutationEntryId } from '../../domain/mutation.ts';
+import { entryId } from '../../domain/entry.ts';
+import { decodeMutation, encodeMutation } from '../../domain/mutation.ts';
 import { MAX_VERSION, parseVersion } from '../../domain/version.ts';
 import { mutation } from '../support/mutation-arbitrary.ts';
 
@@ -11,7 +12,7 @@ describe('mutations in Redis', () => {
     fc.assert(
       fc.property(mutation, anyText, (m, value) => {
         for (const written of [m, { ...m, value }]) {
-          expect(decodeMutation(mutationEntryId(written), encodeMutation(written))).toEqual(written);
+          expect(decodeMutation(entryId(written), encodeMutation(written))).toEqual(written);
         }
       }),
     );
