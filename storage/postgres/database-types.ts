@@ -30,9 +30,22 @@ interface DeadLettersTable {
   kind: EntryKind;
   /** The text exactly as it was sent; `null` for a deletion. */
   value: string | null;
-  sqlstate: string;
-  message: string;
+  /** Why PostgreSQL refused it; `null` where it was given up before it got there. */
+  sqlstate: string | null;
+  message: string | null;
   created_at: Generated<Date>;
+  /** `dead`: may be retried. `discarded`: given up by a person, for `reason`. Both are kept: readers need them. */
+  state: Generated<'dead' | 'discarded'>;
+  reason: string | null;
+  decided_by: string | null;
+  decided_at: Date | null;
+}
+
+interface PruningTable {
+  /** Always true: the table holds one row. */
+  single: Generated<boolean>;
+  /** The highest version of a tombstone that was removed. A late put at or below it makes no row. */
+  floor: Generated<number>;
 }
 
 /** The fence of a partition (its current epoch, and the older batches that epoch adopted) and its clock. */
@@ -65,4 +78,5 @@ export interface Database {
   partition_clocks: PartitionClocksTable;
   refused_batches: RefusedBatchesTable;
   topology: TopologyTable;
+  pruning: PruningTable;
 }

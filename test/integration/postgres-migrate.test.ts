@@ -46,13 +46,17 @@ function changed(url: string, change: (url: URL) => void): string {
 test('concurrent migrations apply each step once, and a later one finds nothing to do', async () => {
   const { url } = await emptyDatabase();
   const runs = await Promise.all([1, 2, 3, 4].map(() => migrateToLatest(open(url))));
-  expect(runs.flat()).toEqual(['0001-entries']);
+  expect(runs.flat()).toEqual(['0001-entries', '0002-decisions']);
   expect(await migrateToLatest(open(url))).toEqual([]);
 });
 
 test('the command prints a line per migration, then "up to date"', async () => {
   const { url } = await emptyDatabase();
-  expect(await migrate(url)).toEqual({ code: 0, lines: ['applied 0001-entries'], errors: [] });
+  expect(await migrate(url)).toEqual({
+    code: 0,
+    lines: ['applied 0001-entries', 'applied 0002-decisions'],
+    errors: [],
+  });
   expect(await migrate(url)).toEqual({ code: 0, lines: ['up to date'], errors: [] });
 });
 
@@ -68,7 +72,7 @@ test('the command makes a database that does not exist, in UTF-8', async () => {
   });
   expect(await migrate(missing)).toEqual({
     code: 0,
-    lines: [`created the database "${name}"`, 'applied 0001-entries'],
+    lines: [`created the database "${name}"`, 'applied 0001-entries', 'applied 0002-decisions'],
     errors: [],
   });
 });
