@@ -9,6 +9,7 @@ const collection = z
     mode: z.enum(['write-through', 'write-behind']),
     kind: z.enum(['document', 'counter']).default('document'),
     acknowledge: z.enum(['cached', 'queued', 'persisted']).optional(),
+    reads: z.enum(['latest', 'durable']).default('latest'),
     cacheTtlSeconds: z
       .int()
       .min(1)
@@ -49,6 +50,7 @@ export function readCollections(path: string): Collections {
         mode: c.mode,
         kind: c.kind,
         acknowledge: c.acknowledge ?? (c.mode === 'write-through' ? 'persisted' : 'queued'),
+        reads: c.reads,
         cacheTtlSeconds: c.cacheTtlSeconds,
       }),
     ]),

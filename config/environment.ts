@@ -67,6 +67,11 @@ const schema = z.object({
   DIRECT_PERSIST_AFTER_MS: integer(2_000, 10, 600_000),
   /** A batch that was sealed this long ago and not confirmed is offered again by any process. */
   ADOPT_AFTER_MS: integer(5_000, 100, 600_000),
+  /**
+   * How often each process looks for batches whose release was lost or whose workflow was ended by hand. A batch is looked
+   * at when it has been in Temporal for twice as long.
+   */
+  SWEEP_INTERVAL_MS: integer(5_000, 100, 600_000),
   /** The largest difference between any two clocks (API, Redis, PostgreSQL) that is tolerated. */
   CLOCK_TOLERANCE_MS: integer(500, 1, 60_000),
   /** How long "there is no such entry" is cached. */

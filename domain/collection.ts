@@ -10,6 +10,11 @@ export interface Collection {
   readonly kind: EntryKind;
   /** The level a write waits for unless the request says otherwise. Always `persisted` for write-through. */
   readonly acknowledge: Acknowledgement;
+  /**
+   * `latest`: a read may see a write whose acknowledgement is still under way. `durable`: it waits until what it returns is
+   * at least `queued`, and nothing goes around Redis; linearizable for each entry.
+   */
+  readonly reads: 'latest' | 'durable';
   /** The life of a cached copy in seconds. Entries themselves do not expire. */
   readonly cacheTtlSeconds: number;
 }

@@ -22,6 +22,7 @@ import { createOffers } from './offer-batch.ts';
 import { createPendingBatches } from './pending-batches.ts';
 import { createReader } from './read.ts';
 import { createRedisPatience } from './redis-patience.ts';
+import { createSettling } from './settling.ts';
 import { startSweeper } from './sweeper.ts';
 import { createWaiters } from './waiters.ts';
 import { createWriteBehind } from './write-behind.ts';
@@ -71,7 +72,8 @@ export async function createHoldfast(deps: {
   const offers = createOffers(ctx, waiters);
   const flusher = createFlusher(ctx, epochs, offers, waiters);
   const patience = createRedisPatience();
-  const reader = createReader(ctx, { epochs, batches, patience });
+  const settling = createSettling(ctx, { waiters, flusher });
+  const reader = createReader(ctx, { epochs, batches, patience, settling });
   const direct = createDirectWrites(ctx, createCacheRepairs(ctx));
   const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
   const through = createWriteThrough(ctx, { epochs, direct, patience });

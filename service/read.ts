@@ -1,20 +1,20 @@
 import { LRUCache } from 'lru-cache';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
-import { newest } from '../domain/merge.ts';
-import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
+import type { EntryState } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
-import { fill, type Lookup, lookup, type Pending } from '../storage/redis/lookup.ts';
+import { fill, type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import type { ReadResult, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
-import { newestInSlots } from './slots.ts';
+import type { Settling } from './settling.ts';
+import { createSources, type Unsettled } from './sources.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
@@ -25,10 +25,15 @@ import { unavailable } from './trouble.ts';
 const LEASE_MS = 3_000;
 const UNUSED_LEASES = 1_000;
 
+/** A result, and whether it still waits to be queued. */
+interface Answer extends ReadResult {
+  readonly unsettled: Unsettled | undefined;
+}
+
 /** Repairs of one entry under way: the one that runs, and the one that begins when it ends. */
 interface Flight {
-  readonly current: Promise<ReadResult>;
-  next: Promise<ReadResult> | undefined;
+  readonly current: Promise<Answer>;
+  next: Promise<Answer> | undefined;
   /** A lease that was granted to a reader who then joined: the next repair uses it. */
   spareToken: string | undefined;
 }
@@ -44,9 +49,11 @@ export function createReader(
     readonly epochs: Epochs;
     readonly batches: PendingBatches;
     readonly patience: RedisPatience;
+    readonly settling: Settling;
   },
 ): Reader {
-  const { epochs, batches, patience } = deps;
+  const { epochs, patience, settling } = deps;
+  const sources = createSources(ctx, deps);
   const { PARTITIONS, ABSENT_TTL_MS, REQUEST_DEADLINE_MS } = ctx.environment;
   // A write around Redis commits within one PostgreSQL timeout, and Redis is told by then and a few seconds more.
   const suspectMs = ctx.environment.POSTGRES_TIMEOUT_MS + 2 * ctx.environment.CLOCK_TOLERANCE_MS + 10_000;
@@ -81,6 +88,7 @@ export function createReader(
             token: lease,
             leaseMs: LEASE_MS,
             writeThrough: collection.mode === 'write-through',
+            durable: collection.reads === 'durable',
           }),
         }));
         patience.answered();
@@ -94,43 +102,24 @@ export function createReader(
     }
   }
 
-  /** The pending mutation, if there is one. Asked before the row: a batch may commit in between, and must then be found there. */
-  async function pendingState(
-    id: string,
-    partition: number,
-    pending: Pending | undefined,
-  ): Promise<EntryState | undefined> {
-    if (pending?.where === 'redis') return pending.mutation;
-    if (pending?.where === 'temporal') return (await batches.content({ ...pending, partition })).get(id);
-    return undefined;
-  }
-
-  async function rowState(collection: Collection, ref: EntryRef): Promise<EntryState> {
-    return (await readEntry(ctx.db, collection.kind, ref)) ?? NEVER_WRITTEN;
-  }
-
   async function repair(
     ref: EntryRef,
     collection: Collection,
-    partition: number,
+    place: { readonly partition: number; readonly deadlineAt: number },
     epoch: string,
     miss: Extract<Lookup, { outcome: 'miss' }>,
-  ): Promise<ReadResult> {
-    const id = entryId(ref);
-    const pending = await pendingState(id, partition, miss.pending);
-    let row: EntryState;
-    try {
-      row = await rowState(collection, ref);
-    } catch (error) {
-      // The index names the newest mutation, so it can be answered alone; it is not put into the cache.
-      if (pending !== undefined && isUnreachable(error))
-        return { state: pending, source: 'pending', stored: false };
-      throw error;
-    }
-    const state = newest(row, pending);
+  ): Promise<Answer> {
+    const { state, source, cacheable, unsettled } = await sources.indexed(
+      ref,
+      collection,
+      place,
+      miss.pending,
+    );
     const stored =
-      miss.lease !== undefined && (await tryFill(ref, collection, partition, epoch, miss.lease, state));
-    return { state, source: state === pending ? 'pending' : 'row', stored };
+      cacheable &&
+      miss.lease !== undefined &&
+      (await tryFill(ref, collection, place.partition, epoch, miss.lease, state));
+    return { state, source, stored, unsettled };
   }
 
   /** A cache that cannot be filled is no reason to fail a read. */
@@ -156,28 +145,27 @@ export function createReader(
     }
   }
 
-  /** Redis is out of reach: every slot may hold something, then the row. */
-  async function readWithoutRedis(
-    ref: EntryRef,
-    collection: Collection,
-    partition: number,
-  ): Promise<ReadResult> {
-    const pending =
-      collection.mode === 'write-behind' ? await newestInSlots(ctx, partition, entryId(ref)) : undefined;
-    const state = newest<EntryState>(await rowState(collection, ref), pending);
-    return { state, source: state === pending ? 'pending' : 'row', stored: false, degraded: true };
+  async function readWithoutRedis(ref: EntryRef, collection: Collection, partition: number): Promise<Answer> {
+    const { state, source, unsettled } = await sources.withoutRedis(ref, collection, partition);
+    return { state, source, stored: false, degraded: true, unsettled };
   }
 
   /**
    * Redis was out of reach a moment ago: others may have written around it, and their orders to drop older copies may still
    * be on their way. Until then a copy is held against its row.
    */
-  async function trusted(ref: EntryRef, collection: Collection, cached: EntryState): Promise<ReadResult> {
-    const hit: ReadResult = { state: cached, source: 'cache', stored: false };
+  async function trusted(
+    ref: EntryRef,
+    collection: Collection,
+    { state, staged }: Extract<Lookup, { outcome: 'hit' }>,
+  ): Promise<Answer> {
+    const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
     if (performance.now() > ctx.redis.reconnectedAt() + suspectMs) return hit;
     try {
-      const row = await rowState(collection, ref);
-      return row.version > cached.version ? { state: row, source: 'row', stored: false } : hit;
+      const row = await readEntry(ctx.db, collection.kind, ref);
+      return row !== undefined && row.version > state.version
+        ? { state: row, source: 'row', stored: false, unsettled: undefined }
+        : hit;
     } catch (error) {
       if (isUnreachable(error)) return hit;
       throw error;
@@ -188,14 +176,13 @@ export function createReader(
     ref: EntryRef,
     collection: Collection,
     partition: number,
+    deadlineAt: number,
     looked: Awaited<ReturnType<typeof look>>,
-  ): Promise<ReadResult> {
+  ): Promise<Answer> {
     if (looked === 'redis-down') return await readWithoutRedis(ref, collection, partition);
-    if (looked.found.outcome === 'hit') {
-      return await trusted(ref, collection, looked.found.state);
-    }
+    if (looked.found.outcome === 'hit') return await trusted(ref, collection, looked.found);
     try {
-      return await repair(ref, collection, partition, looked.epoch, looked.found);
+      return await repair(ref, collection, { partition, deadlineAt }, looked.epoch, looked.found);
     } catch (error) {
       // It failed before the fill: no fill under way can meet the same token again.
       if (looked.found.lease !== undefined) unused.set(entryId(ref), looked.found.lease);
@@ -207,18 +194,14 @@ export function createReader(
    * Only one repair of an entry runs at a time. A reader that comes while one runs must not share its result, which may be
    * older than a write that was acknowledged since: it shares the next one, which begins with a look into the cache.
    */
-  function join(
-    id: string,
-    flight: Flight,
-    again: (token: string) => Promise<ReadResult>,
-  ): Promise<ReadResult> {
+  function join(id: string, flight: Flight, again: (token: string) => Promise<Answer>): Promise<Answer> {
     flight.next ??= flight.current
       .catch(() => {})
       .then(() => take(id, again(flight.spareToken ?? tokenFor(id))));
     return flight.next;
   }
 
-  function take(id: string, current: Promise<ReadResult>): Promise<ReadResult> {
+  function take(id: string, current: Promise<Answer>): Promise<Answer> {
     const flight: Flight = { current, next: undefined, spareToken: undefined };
     flights.set(id, flight);
     const done = () => {
@@ -228,33 +211,42 @@ export function createReader(
     return current;
   }
 
-  async function read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult> {
-    const ref = { collection: collection.name, key };
+  async function readLatest(ref: EntryRef, collection: Collection, deadlineAt: number): Promise<Answer> {
     const id = entryId(ref);
     const partition = partitionOf(id, PARTITIONS);
-    const token = tokenFor(id);
-    try {
-      const looked = await look(ref, collection, partition, token, options.deadlineAt);
-      if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
-        return await trusted(ref, collection, looked.found.state);
-      }
-      const flight = flights.get(id);
-      if (flight === undefined) {
-        return await beforeDeadline(take(id, finish(ref, collection, partition, looked)), options.deadlineAt);
-      }
-      if (looked !== 'redis-down' && looked.found.outcome === 'miss' && looked.found.lease !== undefined) {
-        flight.spareToken = looked.found.lease;
-      }
-      const again = async (next: string) => {
-        // Others will join it, whose deadlines are later than this reader's.
-        const deadlineAt = performance.now() + REQUEST_DEADLINE_MS;
-        return finish(ref, collection, partition, await look(ref, collection, partition, next, deadlineAt));
-      };
-      return await beforeDeadline(join(id, flight, again), options.deadlineAt);
-    } catch (error) {
-      throw unavailable(error);
+    const looked = await look(ref, collection, partition, tokenFor(id), deadlineAt);
+    if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
+      return await trusted(ref, collection, looked.found);
     }
+    const flight = flights.get(id);
+    if (flight === undefined) {
+      const found = finish(ref, collection, partition, deadlineAt, looked);
+      return await beforeDeadline(take(id, found), deadlineAt);
+    }
+    if (looked !== 'redis-down' && looked.found.outcome === 'miss' && looked.found.lease !== undefined) {
+      flight.spareToken = looked.found.lease;
+    }
+    const again = async (next: string) => {
+      // Others will join it, whose deadlines are later than this reader's.
+      const later = performance.now() + REQUEST_DEADLINE_MS;
+      const lookedAgain = await look(ref, collection, partition, next, later);
+      return finish(ref, collection, partition, later, lookedAgain);
+    };
+    return await beforeDeadline(join(id, flight, again), deadlineAt);
   }
 
-  return { read };
+  return {
+    async read(collection, key, { deadlineAt }) {
+      const ref = { collection: collection.name, key };
+      try {
+        for (;;) {
+          const answer = await readLatest(ref, collection, deadlineAt);
+          if (collection.reads === 'latest' || answer.unsettled === undefined) return answer;
+          if (await settling.queued(ref, answer.unsettled, deadlineAt)) return answer;
+        }
+      } catch (error) {
+        throw unavailable(error);
+      }
+    },
+  };
 }

@@ -46,12 +46,17 @@ export async function readSlots(ctx: Context, partition: number): Promise<Occupi
   return occupied;
 }
 
+/** Every mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
+export async function mutationsInSlots(ctx: Context, partition: number, id: string): Promise<Mutation[]> {
+  const slots = await readSlots(ctx, partition);
+  return slots.flatMap(({ mutations }) => mutations.filter((m) => entryId(m) === id));
+}
+
 /** The newest mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
 export async function newestInSlots(
   ctx: Context,
   partition: number,
   id: string,
 ): Promise<Mutation | undefined> {
-  const slots = await readSlots(ctx, partition);
-  return mergeMutations(slots.flatMap(({ mutations }) => mutations.filter((m) => entryId(m) === id)))[0];
+  return mergeMutations(await mutationsInSlots(ctx, partition, id))[0];
 }

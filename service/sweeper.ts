@@ -1,44 +1,43 @@
-import type { BatchId } from '../domain/batch.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
-import { forgetEntries, sweepPage } from '../storage/redis/sweep.ts';
-import { describeSlot, type SlotRun } from '../storage/temporal/describe-slot.ts';
+import { forgetEntries, recordRerun, sweepPage } from '../storage/redis/sweep.ts';
+import { describeSlot } from '../storage/temporal/describe-slot.ts';
 import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
 import { readInput, readResult } from '../storage/temporal/history-events.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
-
-const ROUND_MS = 5_000;
-/** A batch that was confirmed more recently is most likely still being persisted. */
-const MIN_AGE_MS = 10_000;
+import { type EndedBatch, queueAgain } from './janitor.ts';
 
 /**
- * Finds releases that were lost, and redoes them: a recovery may adopt a batch whose workflow releases it a moment before
- * the new epoch is installed. Only a workflow that COMPLETED with the batch's own id counts. Answers a function that stops.
+ * Looks after confirmed batches that take long. Releases that were lost are redone: a recovery may adopt a batch whose
+ * workflow releases it a moment before the new epoch is installed; only a workflow that COMPLETED with the batch's own id
+ * counts. Batches whose workflow ended in another way are queued again. Answers a function that stops.
  */
 export function startSweeper(ctx: Context, epochs: Epochs): () => void {
+  const { PARTITIONS, SWEEP_INTERVAL_MS, TEMPORAL_TIMEOUT_MS, REQUEST_DEADLINE_MS } = ctx.environment;
   const cursors = new Map<number, string>();
 
   async function sweep(partition: number): Promise<void> {
-    const deadlineAt = performance.now() + ROUND_MS;
+    const deadlineAt = performance.now() + REQUEST_DEADLINE_MS;
     const { epoch, page } = await epochs.use(partition, deadlineAt, async (current) => ({
       epoch: current,
       page: await sweepPage(ctx.redis, {
         partition,
         epoch: current,
-        olderThanMs: MIN_AGE_MS,
+        // One that was confirmed more recently is most likely still being persisted.
+        olderThanMs: 2 * SWEEP_INTERVAL_MS,
         cursor: cursors.get(partition) ?? '0',
       }),
     }));
     cursors.set(partition, page.cursor);
     for (const { batchId, slot, runId } of page.confirmed) {
       try {
-        await redo(partition, epoch, batchId, { partition, slot, runId });
+        await examine(epoch, { batchId, partition, slot, runId });
       } catch (error) {
         if (isTemporalUnreachable(error) || error instanceof EpochChanged) throw error;
         // One that cannot be read must not keep the others from being looked at.
-        ctx.log.warn({ err: error, batchId }, 'could not redo a release');
+        ctx.log.warn({ err: error, batchId }, 'could not look after a batch');
       }
     }
     if (page.dangling.length > 0) {
@@ -47,15 +46,24 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
     }
   }
 
-  async function redo(
-    partition: number,
-    epoch: Epoch,
-    batchId: BatchId,
-    place: SlotRun & { runId: string },
-  ): Promise<void> {
-    const run = { ...place, deadlineMs: ctx.environment.TEMPORAL_TIMEOUT_MS };
+  async function examine(epoch: Epoch, batch: EndedBatch): Promise<void> {
+    const { batchId, partition, slot, runId } = batch;
+    const run = { partition, slot, runId, deadlineMs: TEMPORAL_TIMEOUT_MS };
     const found = await describeSlot(ctx.temporal, run);
-    if (found.state !== 'completed' || found.batchId !== batchId) return;
+    if (found.state === 'none') {
+      // Never released for that: another process may look into the right namespace.
+      ctx.log.error({ batchId, slot, runId }, 'Temporal does not know the workflow of a batch');
+      return;
+    }
+    if (found.batchId !== batchId) return;
+    if (found.state === 'completed') return await redo(epoch, batch);
+    if (found.state === 'open') return;
+    const newRunId = await queueAgain(ctx, batch);
+    if (newRunId !== undefined) await recordRerun(ctx.redis, { partition, epoch }, batch, newRunId);
+  }
+
+  async function redo(epoch: Epoch, { batchId, partition, slot, runId }: EndedBatch): Promise<void> {
+    const run = { partition, slot, runId, deadlineMs: TEMPORAL_TIMEOUT_MS };
     const input = await readInput(ctx.temporal, run);
     const result = await readResult(ctx.temporal, run);
     if (input === undefined || result === undefined) return;
@@ -74,14 +82,14 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
   async function round(): Promise<void> {
     if (sweeping) return;
     sweeping = true;
-    for (let partition = 0; partition < ctx.environment.PARTITIONS; partition++) {
+    for (let partition = 0; partition < PARTITIONS; partition++) {
       await sweep(partition).catch((error: unknown) =>
         ctx.log.debug({ err: error, partition }, 'could not look for lost releases'),
       );
     }
     sweeping = false;
   }
-  const timer = setInterval(() => void round(), ROUND_MS);
+  const timer = setInterval(() => void round(), SWEEP_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -172,7 +172,9 @@ export function createWriteBehind(
       const partition = partitionOf(entryId(ref), environment.PARTITIONS);
       const write = { ...ref, kind: collection.kind, value };
       // Counters live on the copy in Redis, and a condition must hold against what only Redis may know.
-      const aroundRedis = collection.kind === 'document' && options.condition === undefined;
+      // Durable reads are promised to see the latest of all processes, so nothing may go past those that use Redis.
+      const aroundRedis =
+        collection.kind === 'document' && options.condition === undefined && collection.reads === 'latest';
       const staged = await stage(collection, key, partition, options, aroundRedis, (o) =>
         stageWrite(redis, write, o),
       );

@@ -45,6 +45,7 @@ export function createWriteThrough(
 
   async function take(
     partition: number,
+    collection: Collection,
     ref: { collection: string; key: string },
     deadlineAt: number,
   ): Promise<VoidTicket | 'go-around'> {
@@ -69,7 +70,8 @@ export function createWriteThrough(
           await pause(RECONNECT_PAUSE_MS, deadlineAt);
           continue;
         }
-        if (error instanceof RedisUnreachable) return 'go-around';
+        // Durable reads are promised to see the latest of all processes, so nothing may go past those that use Redis.
+        if (error instanceof RedisUnreachable && collection.reads === 'latest') return 'go-around';
         throw unavailable(error);
       }
     }
@@ -117,7 +119,7 @@ export function createWriteThrough(
     const ref = { collection: collection.name, key };
     const partition = partitionOf(entryId(ref), environment.PARTITIONS);
     for (let tries = 1; ; tries++) {
-      const ticket = await take(partition, ref, options.deadlineAt);
+      const ticket = await take(partition, collection, ref, options.deadlineAt);
       if (ticket === 'go-around') {
         return await direct.write(collection, key, work, options, epochs.seenVersion(partition));
       }

@@ -1,18 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
-import type { EntryState } from '../../domain/mutation.ts';
+import type { Settled } from '../../domain/merge.ts';
 import type { Version } from '../../domain/version.ts';
 import type { Database } from './database-types.ts';
-
-/** All that PostgreSQL knows of an entry that pending writes may exist of. */
-export interface EntryRecord {
-  /** The row, a tombstone included; `undefined` where there is none. */
-  readonly row: EntryState | undefined;
-  /** Versions that were dead-lettered or discarded: where one is found pending, it does not count. */
-  readonly setAside: readonly Version[];
-  /** At or below it a pending version does not count either, where there is no row: its tombstone was pruned. */
-  readonly pruneFloor: Version;
-}
 
 // The leading comment names the prepared statement (see database.ts): one for each table.
 const READ = {
@@ -20,12 +10,12 @@ const READ = {
   counter: [sql.raw('/* read-counter-record */'), sql.raw('counters')],
 } as const;
 
-/** Row, decisions and floor in one statement, so that they are of one moment. */
+/** The row of an entry, a tombstone included, and what else decides whether pending writes count: all of one moment. */
 export async function readRecord(
   db: Kysely<Database>,
   kind: EntryKind,
   { collection, key }: EntryRef,
-): Promise<EntryRecord> {
+): Promise<Settled> {
   const [name, table] = READ[kind];
   const { rows } = await sql<{
     version: Version | null;

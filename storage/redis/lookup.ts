@@ -14,7 +14,8 @@ export type Pending =
   | { readonly where: 'nowhere'; readonly batchId: BatchId };
 
 export type Lookup =
-  | { readonly outcome: 'hit'; readonly state: EntryState }
+  /** `staged`, where it was asked for: the batch that holds the write and is not in Temporal yet. */
+  | { readonly outcome: 'hit'; readonly state: EntryState; readonly staged?: BatchId }
   | {
       readonly outcome: 'miss';
       /** The right to fill the cache; `undefined` where another reader has it, or a write-through blocks it. */
@@ -42,6 +43,8 @@ export interface LookupOptions {
   readonly token: string;
   readonly leaseMs: number;
   readonly writeThrough: boolean;
+  /** Whether a hit should tell that its write is not in Temporal yet. */
+  readonly durable: boolean;
 }
 
 /** The state in a cached copy: `V <epoch> <version> <tag> <value>`. */
@@ -63,9 +66,19 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
   const reply = await redis.run(
     'lookup',
     [keys.state, keys.open, keys.closed, keys.sent, keys.index, keys.blocks, keys.entryPrefix + id],
-    [options.epoch, id, options.token, options.leaseMs, options.writeThrough ? '1' : '0'],
+    [
+      options.epoch,
+      id,
+      options.token,
+      options.leaseMs,
+      options.writeThrough ? '1' : '0',
+      options.durable ? '1' : '0',
+    ],
   );
-  if (statusOf(reply) === 'hit') return { outcome: 'hit', state: readCopy(text(reply, 1)) };
+  if (statusOf(reply) === 'hit') {
+    const state = readCopy(text(reply, 1));
+    return reply.length > 2 ? { outcome: 'hit', state, staged: text(reply, 2) } : { outcome: 'hit', state };
+  }
   const lease = text(reply, 1);
   return {
     outcome: 'miss',
@@ -129,4 +142,20 @@ export async function inspect(
   statusOf(reply);
   const copy = text(reply, 1);
   return { cached: copy === '' ? undefined : readCopy(copy), pending: readPendingReply(id, reply, 2) };
+}
+
+/**
+ * Every mutation of one entry that waits in Redis, not only the one that the index names: scripts/staged.lua.
+ * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown.
+ */
+export async function stagedMutations(
+  redis: RedisStore,
+  ref: EntryRef,
+  options: { readonly partition: number; readonly epoch: Epoch },
+): Promise<Mutation[]> {
+  const keys = partitionKeys(options.partition);
+  const id = entryId(ref);
+  const reply = await redis.run('staged', [keys.state, keys.open, keys.closed], [options.epoch, id]);
+  statusOf(reply);
+  return reply.slice(1).map((_, i) => decodeMutation(id, text(reply, i + 1)));
 }

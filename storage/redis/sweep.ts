@@ -64,3 +64,23 @@ export async function forgetEntries(
   statusOf(reply);
   return number(reply, 1);
 }
+
+/**
+ * Records the run that took over from one which ended with its writes inside: scripts/rerun.lua. Answers whether the ended
+ * one was still recorded.
+ * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown: repeating it is harmless.
+ */
+export async function recordRerun(
+  redis: RedisStore,
+  options: { readonly partition: number; readonly epoch: Epoch },
+  batch: { readonly batchId: BatchId; readonly slot: number; readonly runId: string },
+  newRunId: string,
+): Promise<boolean> {
+  const keys = partitionKeys(options.partition);
+  const reply = await redis.run(
+    'rerun',
+    [keys.state, keys.sent],
+    [options.epoch, batch.batchId, batch.slot, batch.runId, newRunId],
+  );
+  return statusOf(reply) === 'ok';
+}

@@ -241,6 +241,7 @@ test('the collections are listed as they are configured', async () => {
     mode: 'write-behind',
     kind: 'counter',
     acknowledge: 'cached',
+    reads: 'latest',
     cacheTtlSeconds: 60,
   });
 });

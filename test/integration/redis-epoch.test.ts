@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchProgress, confirmBatch } from '../../storage/redis/confirm.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
-import { fill, inspect, lookup } from '../../storage/redis/lookup.ts';
+import { fill, inspect, lookup, stagedMutations } from '../../storage/redis/lookup.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { SCRIPTS } from '../../storage/redis/scripts.ts';
 import { adoptBatch, reslotBatch, type SealedBatch, sealBatch } from '../../storage/redis/seal.ts';
-import { forgetEntries, sweepPage } from '../../storage/redis/sweep.ts';
+import { forgetEntries, recordRerun, sweepPage } from '../../storage/redis/sweep.ts';
 import { stageIncrement, stageWrite } from '../../storage/redis/write.ts';
 import { settleEntry, voidEntry } from '../../storage/redis/write-through.ts';
 import {
@@ -37,7 +37,14 @@ const CALLS: Record<string, Call> = {
   write: (p, epoch) => stageWrite(redis.store, { ...A, kind: 'document', value: '2' }, p.options({ epoch })),
   increment: (p, epoch) => stageIncrement(redis.store, { ...C, by: 1 }, p.options({ epoch })),
   lookup: ({ partition }, epoch) =>
-    lookup(redis.store, A, { partition, epoch, token: 't', leaseMs: 60_000, writeThrough: false }),
+    lookup(redis.store, A, {
+      partition,
+      epoch,
+      token: 't',
+      leaseMs: 60_000,
+      writeThrough: false,
+      durable: false,
+    }),
   inspect: ({ partition }, epoch) => inspect(redis.store, A, { partition, epoch }),
   fill: ({ partition }, epoch) =>
     fill(
@@ -90,6 +97,9 @@ const CALLS: Record<string, Call> = {
       outcome: 'persisted',
     }),
   sweep: ({ partition }, epoch) => sweepPage(redis.store, { partition, epoch, olderThanMs: 0, cursor: '0' }),
+  rerun: ({ partition }, epoch, { batch, slot }) =>
+    recordRerun(redis.store, { partition, epoch }, { batchId: batch.id, slot, runId: 'ended' }, 'new'),
+  staged: ({ partition }, epoch) => stagedMutations(redis.store, A, { partition, epoch }),
   forget: ({ partition }, epoch, { batch }) =>
     forgetEntries(redis.store, { partition, epoch }, [{ id: 'docs/a', batchId: batch.id }]),
 };

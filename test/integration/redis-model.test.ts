@@ -196,12 +196,21 @@ async function take(
       const again = caller.leases.find((one) => one.id === id && step.flag);
       const mine = again?.token ?? token();
       const actual = await answer(
-        lookup(store, ref, { ...at, token: mine, leaseMs: 3_600_000, writeThrough: step.other }),
+        lookup(store, ref, {
+          ...at,
+          token: mine,
+          leaseMs: 3_600_000,
+          writeThrough: step.other,
+          durable: true,
+        }),
       );
       const seen = await answer(inspect(store, ref, at));
       agree(actual, () => {
         const found = model.lookup(id, mine, step.other);
-        if (found.hit !== undefined) return { outcome: 'hit', state: stateOf(found.hit) };
+        if (found.hit !== undefined) {
+          const staged = model.stagedIn(id);
+          return { outcome: 'hit', state: stateOf(found.hit), ...(staged === undefined ? {} : { staged }) };
+        }
         if (found.lease !== undefined) caller.leases.push({ id, token: mine });
         return { outcome: 'miss', lease: found.lease, pending: pendingOf(ref, found.pending) };
       });

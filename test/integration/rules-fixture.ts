@@ -15,6 +15,7 @@ import { createOffers, type Offers } from '../../service/offer-batch.ts';
 import { createPendingBatches } from '../../service/pending-batches.ts';
 import { createReader, type Reader } from '../../service/read.ts';
 import { createRedisPatience } from '../../service/redis-patience.ts';
+import { createSettling } from '../../service/settling.ts';
 import { createWaiters, type Waiters } from '../../service/waiters.ts';
 import { createWriteBehind, type WriteBehind } from '../../service/write-behind.ts';
 import { createWriteThrough, type WriteThrough } from '../../service/write-through.ts';
@@ -35,6 +36,7 @@ export const CARTS: Collection = {
   mode: 'write-behind',
   kind: 'document',
   acknowledge: 'queued',
+  reads: 'latest',
   cacheTtlSeconds: 600,
 };
 export const VIEWS: Collection = { ...CARTS, name: 'page-views', kind: 'counter', acknowledge: 'cached' };
@@ -150,6 +152,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       PARTITIONS: String(partitions),
       QUERY_TIMEOUT_MS: '50',
       CLOCK_TOLERANCE_MS: '1',
+      SWEEP_INTERVAL_MS: '200',
       ...env,
     });
 
@@ -183,7 +186,9 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const offers = createOffers(ctx, waiters);
     const flusher = createFlusher(ctx, epochs, offers, waiters);
     const patience = createRedisPatience();
-    const reader = createReader(ctx, { epochs, batches: createPendingBatches(ctx), patience });
+    const batches = createPendingBatches(ctx);
+    const settling = createSettling(ctx, { waiters, flusher });
+    const reader = createReader(ctx, { epochs, batches, patience, settling });
     const direct = createDirectWrites(ctx, createCacheRepairs(ctx));
     const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });

@@ -20,14 +20,23 @@ const FAKE_COLLECTIONS: Collections = new Map(
         mode: 'write-through',
         kind: 'document',
         acknowledge: 'persisted',
+        reads: 'latest',
         cacheTtlSeconds: 3600,
       },
-      { name: 'carts', mode: 'write-behind', kind: 'document', acknowledge: 'queued', cacheTtlSeconds: 3600 },
+      {
+        name: 'carts',
+        mode: 'write-behind',
+        kind: 'document',
+        acknowledge: 'queued',
+        reads: 'latest',
+        cacheTtlSeconds: 3600,
+      },
       {
         name: 'page-views',
         mode: 'write-behind',
         kind: 'counter',
         acknowledge: 'cached',
+        reads: 'latest',
         cacheTtlSeconds: 60,
       },
       {
@@ -35,6 +44,7 @@ const FAKE_COLLECTIONS: Collections = new Map(
         mode: 'write-through',
         kind: 'counter',
         acknowledge: 'persisted',
+        reads: 'latest',
         cacheTtlSeconds: 60,
       },
     ] as const

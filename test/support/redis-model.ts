@@ -140,6 +140,12 @@ export class PartitionModel {
   }
 
   /** The copy on a hit; else the lease and where the pending mutation is. */
+  /** The batch that holds an entry's newest mutation, where Temporal does not have it yet. */
+  stagedIn(id: string): BatchId | undefined {
+    const batch = this.index.get(id);
+    return batch === undefined || this.sent.get(batch)?.runId !== undefined ? undefined : batch;
+  }
+
   lookup(id: string, token: string, writeThrough: boolean) {
     const hit = this.copy(id);
     if (hit !== undefined) return { hit } as const;

@@ -177,7 +177,7 @@ export async function openPartition(
       lookup(
         store,
         { collection, key },
-        { partition, epoch, token: token(), leaseMs: 600_000, writeThrough: false, ...over },
+        { partition, epoch, token: token(), leaseMs: 600_000, writeThrough: false, durable: false, ...over },
       ),
     seal: (over = {}) =>
       sealBatch(store, { partition, epoch, slots, gatherMinMs: 0, gatherMaxMs: 0, ...over }),

@@ -1,0 +1,112 @@
+import type { BatchId } from '../domain/batch.ts';
+import type { Collection } from '../domain/collection.ts';
+import { type EntryRef, entryId } from '../domain/entry.ts';
+import { mergePending } from '../domain/merge.ts';
+import type { EntryState, Mutation } from '../domain/mutation.ts';
+import { isUnreachable } from '../storage/postgres/errors.ts';
+import { readRecord } from '../storage/postgres/read-record.ts';
+import { type Pending, stagedMutations } from '../storage/redis/lookup.ts';
+import type { Context } from './context.ts';
+import type { Epochs } from './epochs.ts';
+import type { PendingBatches } from './pending-batches.ts';
+import { mutationsInSlots } from './slots.ts';
+
+/** The batch that a value still waits for to be in Temporal, or that it waits somewhere that is not known. */
+export type Unsettled = BatchId | 'somewhere';
+
+/** What a read that misses the cache found. */
+export interface Found {
+  readonly state: EntryState;
+  readonly source: 'pending' | 'row';
+  /** Whether it may be put into the cache. */
+  readonly cacheable: boolean;
+  /** Given where the value is not known to be at least queued. */
+  readonly unsettled?: Unsettled;
+}
+
+export interface Sources {
+  /** The pending write that the index names, then the row. @throws as Redis, Temporal and PostgreSQL do. */
+  indexed(
+    ref: EntryRef,
+    collection: Collection,
+    place: { readonly partition: number; readonly deadlineAt: number },
+    pending: Pending | undefined,
+  ): Promise<Found>;
+  /** Without Redis: every slot may hold something, then the row. @throws as Temporal and PostgreSQL do. */
+  withoutRedis(ref: EntryRef, collection: Collection, partition: number): Promise<Found>;
+}
+
+/**
+ * Where the value of an entry is when it is not in the cache. Always pending first and the row last: a batch may commit in
+ * between, and must then be found there.
+ */
+export function createSources(
+  ctx: Context,
+  deps: { readonly epochs: Epochs; readonly batches: PendingBatches },
+): Sources {
+  const { epochs, batches } = deps;
+
+  async function indexedMutation(
+    id: string,
+    partition: number,
+    pending: Pending | undefined,
+  ): Promise<Mutation | undefined> {
+    if (pending?.where === 'redis') return pending.mutation;
+    if (pending?.where === 'temporal') return (await batches.content({ ...pending, partition })).get(id);
+    return undefined;
+  }
+
+  /** The last step of every repair: the row, with what decides which of the pending mutations count. */
+  async function mergedWithRow(
+    ref: EntryRef,
+    collection: Collection,
+    pending: readonly Mutation[],
+  ): Promise<{ readonly found: Found; readonly hidden: boolean }> {
+    const { state, from, hidden } = mergePending(await readRecord(ctx.db, collection.kind, ref), pending);
+    return { found: { state, source: from, cacheable: true }, hidden };
+  }
+
+  /**
+   * The index names one batch for each entry. Where that one's write was set aside, an older one may wait in another:
+   * Redis' own batches are asked, then every slot, then the row again.
+   */
+  async function everywhere(
+    ref: EntryRef,
+    collection: Collection,
+    { partition, deadlineAt }: { readonly partition: number; readonly deadlineAt: number },
+  ): Promise<Found> {
+    const staged = await epochs.use(partition, deadlineAt, (epoch) =>
+      stagedMutations(ctx.redis, ref, { partition, epoch }),
+    );
+    const inSlots = await mutationsInSlots(ctx, partition, entryId(ref));
+    const { found } = await mergedWithRow(ref, collection, [...staged, ...inSlots]);
+    return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
+  }
+
+  return {
+    async indexed(ref, collection, place, pending) {
+      const mutation = await indexedMutation(entryId(ref), place.partition, pending);
+      const unsettled = pending?.where === 'redis' ? { unsettled: pending.batchId } : {};
+      try {
+        const { found, hidden } = await mergedWithRow(
+          ref,
+          collection,
+          mutation === undefined ? [] : [mutation],
+        );
+        if (hidden) return await everywhere(ref, collection, place);
+        return found.source === 'row' ? found : { ...found, ...unsettled };
+      } catch (error) {
+        // The index names the newest mutation, so it can be answered alone; it is not put into the cache.
+        if (mutation === undefined || !isUnreachable(error)) throw error;
+        return { state: mutation, source: 'pending', cacheable: false, ...unsettled };
+      }
+    },
+    async withoutRedis(ref, collection, partition) {
+      const pending =
+        collection.mode === 'write-behind' ? await mutationsInSlots(ctx, partition, entryId(ref)) : [];
+      const { found } = await mergedWithRow(ref, collection, pending);
+      // A batch that Redis did not confirm may still be refused, when a recovery has not adopted it.
+      return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
+    },
+  };
+}
