@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import type Long from 'long';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slotWorkflowId, WRITE_BEHIND_WORKFLOW } from '../../config/temporal-names.ts';
 import { until } from '../../dev/until.ts';
@@ -107,7 +106,7 @@ test('a batch that was reset by hand is followed to its new run', async () => {
     reason: 'by a test',
     requestId: 'reset-1',
     // Of the first workflow task, after: started, task scheduled, task started.
-    workflowTaskFinishEventId: 4 as unknown as Long,
+    workflowTaskFinishEventId: 4 as never,
   });
   const { runId: resetRunId } = await handle().describe();
   expect(resetRunId).not.toBe(runId);
