@@ -24,6 +24,12 @@ import { unavailable } from './trouble.ts';
  */
 const LEASE_MS = 3_000;
 const UNUSED_LEASES = 1_000;
+/** How long a copy that another process is about to fill is waited for, and how often it is looked for. */
+const FILL_WAIT_MS = 100;
+const FILL_PAUSE_MS = 5;
+
+/** What Redis said, and in which epoch. */
+type Looked = { readonly found: Lookup; readonly epoch: string } | 'redis-down';
 
 /** A result, and whether it still waits to be queued. */
 interface Answer extends ReadResult {
@@ -41,6 +47,10 @@ interface Flight {
 export interface Reader {
   /** @throws HoldfastError dependency-unavailable, deadline-exceeded. */
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
+}
+
+function isHeld(looked: Looked): boolean {
+  return looked !== 'redis-down' && looked.found.outcome === 'miss' && looked.found.held;
 }
 
 export function createReader(
@@ -75,7 +85,7 @@ export function createReader(
     partition: number,
     token: string,
     deadlineAt: number,
-  ): Promise<{ readonly found: Lookup; readonly epoch: string } | 'redis-down'> {
+  ): Promise<Looked> {
     for (let lease = token; ; lease = uniqueToken()) {
       // A new token for each try: a lookup that was given up may still be under way, and must not renew a lease in use.
       const began = performance.now();
@@ -115,6 +125,7 @@ export function createReader(
       place,
       miss.pending,
     );
+    if (!cacheable && miss.lease !== undefined) unused.set(entryId(ref), miss.lease);
     const stored =
       cacheable &&
       miss.lease !== undefined &&
@@ -172,13 +183,30 @@ export function createReader(
     }
   }
 
+  /** While a reader of another process fills, its copy is worth a short wait: it spares the database the same read. */
+  async function afterFill(
+    ref: EntryRef,
+    collection: Collection,
+    partition: number,
+    deadlineAt: number,
+    first: Looked,
+  ): Promise<Looked> {
+    let looked = first;
+    for (const end = performance.now() + FILL_WAIT_MS; isHeld(looked) && performance.now() < end; ) {
+      await pause(FILL_PAUSE_MS, deadlineAt);
+      looked = await look(ref, collection, partition, uniqueToken(), deadlineAt);
+    }
+    return looked;
+  }
+
   async function finish(
     ref: EntryRef,
     collection: Collection,
     partition: number,
     deadlineAt: number,
-    looked: Awaited<ReturnType<typeof look>>,
+    first: Looked,
   ): Promise<Answer> {
+    const looked = await afterFill(ref, collection, partition, deadlineAt, first);
     if (looked === 'redis-down') return await readWithoutRedis(ref, collection, partition);
     if (looked.found.outcome === 'hit') return await trusted(ref, collection, looked.found);
     try {

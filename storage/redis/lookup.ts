@@ -20,8 +20,13 @@ export type Lookup =
       readonly outcome: 'miss';
       /** The right to fill the cache; `undefined` where another reader has it, or a write-through blocks it. */
       readonly lease: string | undefined;
+      /** Another reader has the lease: its copy may be there soon. */
+      readonly held: boolean;
       readonly pending: Pending | undefined;
     };
+
+/** What lookup.lua answers in place of a token; no token is like it (service/tokens). */
+const HELD = 'held';
 
 /** The four fields by which lookup.lua and inspect.lua say where the pending mutation is. */
 function readPendingReply(id: string, reply: ScriptReply, at: number): Pending | undefined {
@@ -82,7 +87,8 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
   const lease = text(reply, 1);
   return {
     outcome: 'miss',
-    lease: lease === '' ? undefined : lease,
+    lease: lease === '' || lease === HELD ? undefined : lease,
+    held: lease === HELD,
     pending: readPendingReply(id, reply, 2),
   };
 }

@@ -212,7 +212,12 @@ async function take(
           return { outcome: 'hit', state: stateOf(found.hit), ...(staged === undefined ? {} : { staged }) };
         }
         if (found.lease !== undefined) caller.leases.push({ id, token: mine });
-        return { outcome: 'miss', lease: found.lease, pending: pendingOf(ref, found.pending) };
+        return {
+          outcome: 'miss',
+          lease: found.lease,
+          held: found.held,
+          pending: pendingOf(ref, found.pending),
+        };
       });
       if ('outcome' in seen || 'outcome' in actual === false) expect(seen).toEqual(refusal);
       else if (actual.outcome === 'hit') expect(seen.cached).toEqual(actual.state);

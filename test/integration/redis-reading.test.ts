@@ -106,7 +106,11 @@ describe('a lookup', () => {
   test('grants one lease at a time, and the next once that has ended', async () => {
     const p = await openPartition(redis);
     expect(await p.look('a', { token: 'one' })).toMatchObject({ lease: 'one' });
-    expect(await p.look('a', { token: 'two' })).toMatchObject({ outcome: 'miss', lease: undefined });
+    expect(await p.look('a', { token: 'two' })).toMatchObject({
+      outcome: 'miss',
+      lease: undefined,
+      held: true,
+    });
     expect(await redis.raw.pttl(`${p.keys.entryPrefix}docs/a`)).toBeGreaterThan(0);
     await p.expire('docs/a');
     expect(await p.look('a', { token: 'three' })).toMatchObject({ lease: 'three' });
@@ -136,7 +140,7 @@ describe('a lookup', () => {
   test('grants no lease while a write-through is under way, and again after it', async () => {
     const p = await openPartition(redis);
     const ticket = await voidA(p);
-    expect(await p.look('a')).toMatchObject({ outcome: 'miss', lease: undefined });
+    expect(await p.look('a')).toMatchObject({ outcome: 'miss', lease: undefined, held: false });
     expect(await p.look('b')).toMatchObject({ lease: expect.any(String) });
     await settleA(p, ticket, { committed: false });
     expect(await p.look('a')).toMatchObject({ outcome: 'miss', lease: expect.any(String) });
@@ -152,7 +156,11 @@ describe('a lookup', () => {
 
   test('grants no lease for write-through entries until one block length after a new epoch', async () => {
     const p = await openPartition(redis, { blockMs: HOUR });
-    expect(await p.look('a', { writeThrough: true })).toMatchObject({ outcome: 'miss', lease: undefined });
+    expect(await p.look('a', { writeThrough: true })).toMatchObject({
+      outcome: 'miss',
+      lease: undefined,
+      held: false,
+    });
     expect(await p.look('b')).toMatchObject({ lease: expect.any(String) });
     await redis.raw.hset(p.keys.state, 'fills_from', (await redisTime(redis.raw)) - 1);
     expect(await p.look('a', { writeThrough: true })).toMatchObject({ lease: expect.any(String) });

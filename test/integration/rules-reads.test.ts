@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
+import { until } from '../../dev/until.ts';
 import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import {
@@ -56,6 +57,34 @@ test('a reader does not share a repair that began before a write that was acknow
   goOn.open();
   expect([(await first).state.value, (await second).state.value]).toEqual(['"old"', '"new"']);
   expect((await read(part, 'k')).state.value).toBe('"new"');
+});
+
+test('a reader of another process that is about to fill is waited for, so that the database is read once', async () => {
+  const [one, other] = [await world.part(), await world.part()];
+  await one.behind.write(CARTS, 'k', '"row"', cached());
+  await evict('carts/k');
+  const [filling, goOn] = [gate(), gate()];
+  one.before('fill', async () => {
+    filling.open();
+    await goOn.opened;
+  });
+  const first = read(one, 'k');
+  await filling.opened;
+  const second = read(other, 'k');
+  await until(() => other.sent.filter((script) => script === 'lookup').length >= 2, { what: 'another look' });
+  goOn.open();
+  expect([(await first).source, (await second).source]).toEqual(['pending', 'cache']);
+});
+
+test('a reader that died with the right to fill is not waited for long', async () => {
+  const [one, other] = [await world.part(), await world.part()];
+  await one.behind.write(CARTS, 'k', '"row"', cached());
+  await evict('carts/k');
+  one.before('fill', () => {
+    throw new RedisOutcomeUnknown('the process died');
+  });
+  await read(one, 'k');
+  expect(await read(other, 'k', 2_000)).toMatchObject({ state: { value: '"row"' }, stored: false });
 });
 
 test('a lookup whose answer was lost is repeated: a write that is only cached stays visible', async () => {

@@ -153,6 +153,7 @@ export class PartitionModel {
     if (block !== undefined && !block.live) this.blocks.delete(id);
     const own = `L ${this.epoch} ${token}`;
     let lease: string | undefined;
+    let held = false;
     if (this.entries.get(id) === own) lease = token;
     else if (
       block?.live !== true &&
@@ -161,14 +162,14 @@ export class PartitionModel {
     ) {
       this.entries.set(id, own);
       lease = token;
-    }
+    } else held = block?.live !== true && !(writeThrough && this.fillsWait);
     const batch = this.index.get(id);
-    if (batch === undefined) return { lease, pending: undefined };
+    if (batch === undefined) return { lease, held, pending: undefined };
     const sent = this.sent.get(batch);
     if (sent?.runId !== undefined)
-      return { lease, pending: { batch, slot: sent.slot, runId: sent.runId } } as const;
+      return { lease, held, pending: { batch, slot: sent.slot, runId: sent.runId } } as const;
     const mutation = this.closed.get(batch)?.get(id) ?? this.open.get(id);
-    return { lease, pending: { batch, mutation } } as const;
+    return { lease, held, pending: { batch, mutation } } as const;
   }
 
   fill(id: string, token: string, mutation: Mutation): boolean {

@@ -6,8 +6,8 @@
 --       5 '1' for write-through entries  6 '1' to learn of a hit whether its write is in Temporal yet
 -- Answers {'hit', copy} | {'hit', copy, batch id}: its write is staged in this batch, which is not confirmed yet |
 --       {'epoch', current} |
---       {'miss', lease, batch id, slot, run id, mutation}: lease is the token where it was granted, else ''; batch id is ''
---       where nothing is pending; the mutation is given where Redis still has it, slot and run id where Temporal has it
+--       {'miss', lease, batch id, slot, run id, mutation}: lease is the token where it was granted, 'held' where another
+--       reader has it, '' where nobody may fill; batch id is '' where nothing is pending; the mutation is given where Redis still has it, slot and run id where Temporal has it
 local wrong = check_epoch(KEYS[1], ARGV[1])
 if wrong then return wrong end
 local text = redis.call('GET', KEYS[7])
@@ -31,7 +31,11 @@ if ARGV[5] == '1' and tonumber(redis.call('HGET', KEYS[1], 'fills_from')) > now 
 local own = 'L ' .. ARGV[1] .. ' ' .. ARGV[3]
 if text == own then
   lease = ARGV[3]
-elseif not blocked and head ~= 'L ' .. ARGV[1] .. ' ' then
+elseif blocked then
+  lease = ''
+elseif head == 'L ' .. ARGV[1] .. ' ' then
+  lease = 'held'
+else
   local granted = redis.pcall('SET', KEYS[7], own, 'PX', ARGV[4])
   if granted and not granted.err then lease = ARGV[3] end
 end
