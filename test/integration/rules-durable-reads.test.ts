@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -84,21 +85,8 @@ test('without Redis a pending write is waited for until it is settled, and the r
   const reading = read();
   // Every slot is asked again and again.
   await until(() => calls > 40, { what: 'the slots to be asked several times', timeoutMs: 15_000 });
-  await part.ctx.db
-    .insertInto('dead_letters')
-    .values({
-      ...{ collection: 'carts', key: 'k', partition: 0, batch_id: 'any', kind: 'document' as const },
-      ...{ version },
-      ...{
-        value: null,
-        sqlstate: null,
-        message: null,
-        reason: 'by a test',
-        decided_by: null,
-        decided_at: null,
-      },
-    })
-    .execute();
+  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, reason)
+    VALUES ('carts', 'k', 0, 'any', ${version}, 'document', 'by a test')`.execute(part.ctx.db);
   expect((await reading).state).toEqual({ version: 0, value: null });
 });
 
