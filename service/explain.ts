@@ -1,9 +1,10 @@
 import { slotWorkflowId } from '../config/temporal-names.ts';
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
+import { mergePending, type Settled } from '../domain/merge.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { readEntry } from '../storage/postgres/read-entry.ts';
+import { readRecord } from '../storage/postgres/read-record.ts';
 import { inspect, type Pending } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
@@ -11,15 +12,16 @@ import type { Explanation, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
 import { unavailable } from './trouble.ts';
 
-function newestOf(
+/** What a read gives: of the pending mutation and the row as a repair merges them, unless the cached copy is as new. */
+function winnerOf(
   cached: EntryState | undefined,
   pending: EntryState | null,
-  row: EntryState | undefined,
+  settled: Settled,
 ): Explanation['winner'] {
-  const best = Math.max(cached?.version ?? 0, pending?.version ?? 0, row?.version ?? 0);
-  if (best === 0) return 'none';
-  if (cached?.version === best) return 'cached';
-  return pending?.version === best ? 'pending' : 'row';
+  const { state, from } = mergePending(settled, pending === null ? [] : [pending]);
+  if (cached !== undefined && cached.version >= state.version)
+    return cached.version === 0 ? 'none' : 'cached';
+  return state.version === 0 ? 'none' : from;
 }
 
 /** Why a read gives what it gives. Changes nothing: takes no lease, fills no cache. */
@@ -56,15 +58,16 @@ export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatc
         seen: await inspect(ctx.redis, ref, { partition, epoch: current }),
       }));
       const pending = await pendingPart(id, partition, seen.pending);
-      const row = await readEntry(ctx.db, collection.kind, ref);
+      const settled = await readRecord(ctx.db, collection.kind, ref);
       return {
         ...ref,
         partition,
         epoch,
         cached: seen.cached ?? null,
         pending,
-        row: row === undefined ? null : { version: row.version, value: row.value },
-        winner: newestOf(seen.cached, pending, row),
+        row: settled.row ?? null,
+        setAside: settled.setAside,
+        winner: winnerOf(seen.cached, pending, settled),
       };
     } catch (error) {
       throw unavailable(error);

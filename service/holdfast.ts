@@ -54,6 +54,8 @@ export interface Explanation extends EntryRef {
       })
     | null;
   readonly row: EntryState | null;
+  /** Versions that were dead-lettered or discarded: where one is pending, it does not count. */
+  readonly setAside: readonly Version[];
   /** The highest version wins; `none` where the entry was never written. */
   readonly winner: 'cached' | 'pending' | 'row' | 'none';
 }

@@ -26,9 +26,6 @@ export async function queueAgain(ctx: Context, ended: EndedBatch): Promise<strin
   const latest = await describeSlot(ctx.temporal, { partition, slot, deadlineMs });
   if (latest.state === 'none') return undefined;
   if (latest.state !== 'closed-unfinished' && latest.batchId === batchId) return latest.runId;
-  // A run of this slot that was reset by hand, long after it was done: it ends by itself.
-  if (latest.state === 'open') return undefined;
-
   const input = await readInput(ctx.temporal, { partition, slot, runId, deadlineMs });
   if (input === undefined || input.batchId !== batchId) return undefined;
   const started = await startBatch(ctx.temporal, {
@@ -37,6 +34,7 @@ export async function queueAgain(ctx: Context, ended: EndedBatch): Promise<strin
     sealedAt: input.sealedAt,
     deadlineMs,
   });
+  // For instance by a run of another batch that was reset by hand, long after it was done: it ends by itself.
   if (started.outcome === 'slot-taken') return undefined;
   ctx.log.warn(
     { batchId, slot, endedRunId: runId, runId: started.runId, writes: input.mutations.length },

@@ -23,6 +23,7 @@ function explanationJson(e: Explanation): string {
     cached: e.cached === null ? 'null' : object(stateMembers(e.cached)),
     pending: e.pending === null ? 'null' : pendingJson(e.pending),
     row: e.row === null ? 'null' : object(stateMembers(e.row)),
+    setAside: JSON.stringify(e.setAside),
     winner: JSON.stringify(e.winner),
   });
 }

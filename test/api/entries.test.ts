@@ -214,6 +214,7 @@ test('an explanation shows every copy of the value as it is kept', async () => {
       runId: 'r1',
     },
     row: { version: 2, value: 'null' },
+    setAside: [3, 5],
     winner: 'pending',
   };
   const response = await request('GET', `${CART}/explanation`);
@@ -228,6 +229,7 @@ test('an explanation shows every copy of the value as it is kept', async () => {
     cached: { version: 4, deleted: true, value: null },
     pending: { version: 6, deleted: false, batchId: '1-abc.p00.7', where: 'temporal', runId: 'r1' },
     row: { version: 2, deleted: false, value: null },
+    setAside: [3, 5],
     winner: 'pending',
   });
 });

@@ -5,7 +5,7 @@ import { EpochChanged } from '../../storage/redis/errors.ts';
 import { fill } from '../../storage/redis/lookup.ts';
 import { parseBatchEvent, type Release, releaseBatch } from '../../storage/redis/release.ts';
 import type { SealedBatch } from '../../storage/redis/seal.ts';
-import { forgetEntries, sweepPage } from '../../storage/redis/sweep.ts';
+import { forgetEntries, recordRerun, sweepPage } from '../../storage/redis/sweep.ts';
 import {
   entriesOf,
   listenToEvents,
@@ -47,6 +47,41 @@ function release({ batch }: SealedBatch, over: Partial<Release> = {}): Promise<v
 
 const entryKey = (p: TestPartition, key = 'a') => `${p.keys.entryPrefix}docs/${key}`;
 const clockOf = async (p: TestPartition) => Number(await redis.raw.hget(p.keys.state, 'clock'));
+
+describe('a rerun', () => {
+  const rerun = (
+    p: TestPartition,
+    { batch, slot }: SealedBatch,
+    ended: string,
+    over: { slot?: number } = {},
+  ) => recordRerun(redis.store, p, { batchId: batch.id, slot, runId: ended, ...over }, 'run-2');
+  const place = async (p: TestPartition, { batch }: SealedBatch) =>
+    (await redis.raw.hget(p.keys.sent, batch.id))?.replace(/ \d+$/, '');
+
+  test('takes the place of the run that ended, and of no other', async () => {
+    const p = await openPartition(redis);
+    const one = await queued(p, 'a');
+    expect(await rerun(p, one, 'run-0')).toBe(false);
+    expect(await rerun(p, one, 'run-')).toBe(false);
+    expect(await rerun(p, one, 'run-1', { slot: one.slot + 1 })).toBe(false);
+    expect(await place(p, one)).toBe(`${one.slot} confirmed run-1`);
+    expect(await rerun(p, one, 'run-1')).toBe(true);
+    expect(await place(p, one)).toBe(`${one.slot} confirmed run-2`);
+    expect(await rerun(p, one, 'run-1')).toBe(false);
+  });
+
+  test('changes nothing of a batch that is not confirmed, or was released', async () => {
+    const p = await openPartition(redis);
+    staged(await p.put('a', '1'));
+    const one = sealed(await p.seal());
+    expect(await rerun(p, one, 'run-1')).toBe(false);
+    expect(await place(p, one)).toMatch(/ sealed$/);
+    await confirmBatch(redis.store, one.batch, one.slot, 'run-1');
+    await release(one);
+    expect(await rerun(p, one, 'run-1')).toBe(false);
+    expect(await place(p, one)).toBeUndefined();
+  });
+});
 
 describe('a release', () => {
   test('removes the batch and frees its slot, as the last in line', async () => {

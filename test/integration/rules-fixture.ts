@@ -10,7 +10,9 @@ import { createCacheRepairs } from '../../service/cache-repairs.ts';
 import type { Context } from '../../service/context.ts';
 import { createDirectWrites } from '../../service/direct-write.ts';
 import { createEpochs, type Epochs } from '../../service/epochs.ts';
+import { createExplain } from '../../service/explain.ts';
 import { createFlusher, type Flusher } from '../../service/flusher.ts';
+import type { Holdfast } from '../../service/holdfast.ts';
 import { createOffers, type Offers } from '../../service/offer-batch.ts';
 import { createPendingBatches } from '../../service/pending-batches.ts';
 import { createReader, type Reader } from '../../service/read.ts';
@@ -60,6 +62,7 @@ export interface Part {
   readonly reader: Reader;
   readonly behind: WriteBehind;
   readonly through: WriteThrough;
+  readonly explain: Holdfast['explain'];
   /** Runs `hook` the next time this script is about to be sent. */
   before(script: string, hook: Hook): void;
   /** Runs `hook` the next time this script has answered. */
@@ -215,6 +218,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       reader,
       behind,
       through,
+      explain: createExplain(ctx, epochs, batches),
       sent,
       before: (script, hook) => before.set(script, hook),
       after: (script, hook) => after.set(script, hook),

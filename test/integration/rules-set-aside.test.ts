@@ -33,6 +33,14 @@ test('rule 14: a pending write that was set aside does not count: the entry read
   await flush();
   await setAside(version);
   expect((await read()).state).toEqual({ version: 2, value: '"row"' });
+  expect(await part.explain(CARTS, 'k', { deadlineAt: within(20_000) })).toMatchObject({
+    pending: { version, value: '"bad"' },
+    setAside: [version],
+    winner: 'cached',
+    cached: { value: '"row"' },
+  });
+  await world.raw.del('hf:{p00}:e:carts/k');
+  expect((await part.explain(CARTS, 'k', { deadlineAt: within(20_000) })).winner).toBe('row');
 });
 
 test('rule 14: what waits beneath a write that was set aside is found, in Redis and in every slot', async () => {

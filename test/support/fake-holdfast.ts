@@ -121,6 +121,7 @@ export function createFakeHoldfast(): FakeHoldfast {
         cached: null,
         pending: null,
         row: null,
+        setAside: [],
         winner: 'none',
         ...fake.explanation,
       };
