@@ -6,6 +6,7 @@ import { type Child, startChild, untilReady } from '../../dev/services/child.ts'
 import { onFreePort } from '../../dev/services/ports.ts';
 import { until } from '../../dev/until.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { CONFIG_FILE } from './collections.ts';
 import type { Server, Servers } from './servers.ts';
 
 export interface BedOptions {
@@ -91,7 +92,7 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
       DATABASE_URL: proxiedDatabase.href,
       TEMPORAL_ADDRESS: `127.0.0.1:${servers.temporal.port}`,
       TEMPORAL_NAMESPACE: await servers.createNamespace(),
-      HOLDFAST_CONFIG: join(ROOT, 'holdfast.config.json'),
+      HOLDFAST_CONFIG: CONFIG_FILE,
       LOG_LEVEL: process.env.FAULTS_LOG_LEVEL ?? 'info',
       ...SETTINGS,
     };

@@ -1,6 +1,7 @@
 import { checkConditions } from './check-conditions.ts';
 import { checkCounter } from './check-counter.ts';
 import { checkFinal } from './check-final.ts';
+import { checkLinearizable } from './check-linearizable.ts';
 import { checkOrder } from './check-order.ts';
 import { checkValues } from './check-values.ts';
 import { entryHistory } from './entry-history.ts';
@@ -28,6 +29,7 @@ export function check(history: History): readonly Violation[] {
       ...checkConditions(entry),
       ...checkCounter(entry),
       ...checkFinal(entry),
+      ...(history.durable?.includes(final.collection) === true ? checkLinearizable(entry) : []),
     );
   }
   for (const [name, some] of calls) {

@@ -71,6 +71,8 @@ export interface FinalEntry {
 
 export interface History {
   readonly calls: readonly Call[];
+  /** Collections that must be linearizable, whatever was lost or away. Default: none. */
+  readonly durable?: readonly string[];
   readonly losses: readonly MemoryLoss[];
   /** Meanwhile only what had been acknowledged as queued or persisted had to be visible. */
   readonly absences: readonly Absence[];

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../dev/until.ts';
 import { type Bed, REQUEST_DEADLINE_MS } from './bed.ts';
 import { check } from './checker.ts';
+import { COLLECTIONS, DURABLE } from './collections.ts';
 import {
   type Absence,
   type Call,
@@ -124,7 +125,7 @@ export async function runScenario(
   const final = await agreeingStates(bed, names);
   await scenario.afterwards?.(context);
 
-  const violations = check({ calls: history, losses, absences, final });
+  const violations = check({ calls: history, durable: DURABLE, losses, absences, final });
   problems.push(...wrongAnswers(scenario, history), ...violations.map(text));
   const outage = { from: from ?? 0, to: to ?? 0 };
   const during = history.filter(
@@ -181,21 +182,20 @@ async function usesRedis(url: string, prefix: string): Promise<void> {
 
 /** Nothing needs a restart by hand: each kind of write succeeds again, through every process. */
 async function healed(calls: readonly Call[], apis: number, since: number): Promise<void> {
-  const kinds = ['orders', 'carts', 'page-views'];
   const missing = () => {
     const left: string[] = [];
     for (let api = 0; api < apis; api++) {
-      for (const kind of kinds) {
+      for (const collection of COLLECTIONS) {
         const works = calls.some(
           (call) =>
             call.start > since &&
             call.api === api &&
-            call.collection === kind &&
+            call.collection === collection &&
             call.operation !== 'read' &&
             call.outcome === 'ok' &&
-            (kind === 'page-views' || call.level !== 'cached'),
+            (collection === 'page-views' || call.level !== 'cached'),
         );
-        if (!works) left.push(`${kind} through API ${api}`);
+        if (!works) left.push(`${collection} through API ${api}`);
       }
     }
     return left;

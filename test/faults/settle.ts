@@ -1,6 +1,7 @@
 import { until } from '../../dev/until.ts';
 import type { Bed } from './bed.ts';
 import { PARTITIONS } from './bed.ts';
+import { isCounter } from './collections.ts';
 import type { FinalEntry, State } from './history.ts';
 import { asValue } from './outcome.ts';
 
@@ -49,7 +50,7 @@ export async function finalStates(bed: Bed, names: readonly EntryName[]): Promis
 async function finalState(bed: Bed, { collection, key }: EntryName): Promise<FinalEntry> {
   const path = `/v1/collections/${collection}/entries/${encodeURIComponent(key)}`;
   const explanation = await explain(`${bed.apis[0]?.url}${path}/explanation`);
-  const table = collection === 'page-views' ? 'counters' : 'documents';
+  const table = isCounter(collection) ? 'counters' : 'documents';
   const { rows } = await bed.db.query<{ version: string; value: string | null; deleted: boolean }>(
     `SELECT version, value::text, deleted FROM ${table} WHERE collection = $1 AND key = $2`,
     [collection, key],

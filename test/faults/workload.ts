@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nextDurableCall } from './durable-calls.ts';
 import type { Call, Operation } from './history.ts';
 import { nameOf } from './history.ts';
 import { createHttpClient } from './http-client.ts';
@@ -9,6 +10,7 @@ import type { Random } from './random.ts';
 const SLACK_MS = 5_000;
 const THINK_MS = [8, 40] as const;
 const HOT_KEYS = 2;
+const DURABLE_SHARE = 0.3;
 
 export interface WorkloadOptions {
   readonly random: Random;
@@ -32,7 +34,7 @@ export interface Workload {
   stop(): Promise<void>;
 }
 
-interface Plan {
+export interface Plan {
   readonly operation: Operation;
   readonly collection: string;
   readonly key: string;
@@ -130,6 +132,9 @@ function nextCall(
   const token = `${options.prefix}c${client}n${n}`;
   // A third of the clients never waits for more than the cache: the others hang on what is down.
   const patient = client % 3 !== 0;
+  if (patient && random.chance(DURABLE_SHARE)) {
+    return nextDurableCall(random, options.prefix, token, lastSeen);
+  }
   const choice = random.int(1, 100);
   const conditional = random.chance(0.3);
 
