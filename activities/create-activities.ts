@@ -5,6 +5,7 @@ import {
   cancellationSignal,
   heartbeat,
 } from '@temporalio/activity';
+import { crashPoint } from '../config/crash-points.ts';
 import type { Batch } from '../domain/batch.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
 import type { PersistOutcome } from '../storage/postgres/types.ts';
@@ -68,9 +69,11 @@ export function createActivities({ persist, release, invalidate }: ActivityDeps)
   return {
     /** Throws `ApplicationFailure` only: of type `permanent` (not retryable), a SQLSTATE, or `unreachable`. */
     async persistBatch({ batch, parked }: PersistRequest): Promise<PersistResult> {
+      crashPoint('before-persist');
       const signal = cancellationSignal();
       try {
         const result = await withHeartbeats(() => persist(batch, signal));
+        crashPoint('after-persist');
         const setAside = result.outcome === 'persisted' ? result.setAside : [];
         return {
           outcome: result.outcome,
@@ -85,7 +88,9 @@ export function createActivities({ persist, release, invalidate }: ActivityDeps)
     /** Throws retryable failures only. */
     async releaseBatch(input: ReleaseInput): Promise<void> {
       try {
+        crashPoint('before-release');
         await withHeartbeats(() => release(input));
+        crashPoint('after-release');
       } catch (error) {
         throw error instanceof ApplicationFailure ? error : releaseFailure(error);
       }
@@ -94,6 +99,7 @@ export function createActivities({ persist, release, invalidate }: ActivityDeps)
     /** Throws retryable failures only. */
     async invalidateEntries(input: InvalidateInput): Promise<void> {
       try {
+        crashPoint('invalidate');
         await invalidate(input);
       } catch (error) {
         throw error instanceof ApplicationFailure ? error : releaseFailure(error);

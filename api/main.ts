@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { readCollections } from '../config/collections.ts';
+import { warnOfCrashPoint } from '../config/crash-points.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { SettingsError } from '../config/problem.ts';
 import { createHoldfast } from '../service/create-holdfast.ts';
@@ -10,6 +11,7 @@ async function main(): Promise<void> {
   const environment = readEnvironment();
   const collections = readCollections(environment.HOLDFAST_CONFIG);
   const log = pino({ name: 'holdfast-api', level: environment.LOG_LEVEL });
+  warnOfCrashPoint(log);
 
   let api: RunningApi | undefined;
   let stopping = false;

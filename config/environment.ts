@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CRASH_POINTS, parseCrashPoint } from './crash-points.ts';
 import { SettingsError } from './problem.ts';
 
 const text = (fallback: string) => z.string().min(1).default(fallback);
@@ -76,6 +77,14 @@ const schema = z.object({
   CLOCK_TOLERANCE_MS: integer(500, 1, 60_000),
   /** How long "there is no such entry" is cached. */
   ABSENT_TTL_MS: integer(5_000, 1, 3_600_000),
+
+  /** For tests: where the process ends itself, as `name:n` for the n-th time it comes by. Empty: nowhere. */
+  HOLDFAST_CRASH_POINT: z
+    .string()
+    .refine((text) => parseCrashPoint(text) !== undefined, {
+      error: `must be name:n, a whole number from 1 and one of ${CRASH_POINTS.join(', ')}`,
+    })
+    .default(''),
 });
 
 export type Environment = Readonly<z.infer<typeof schema>>;

@@ -1,3 +1,4 @@
+import { crashPoint } from '../config/crash-points.ts';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
@@ -70,6 +71,7 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
         Date.now() + Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt)),
       );
       await repairs.announce(partition, { ...ref, version }, deadline + tolerance);
+      crashPoint('after-announce');
     } catch (error) {
       throw unavailable(error);
     }
@@ -88,6 +90,7 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
       for (let tries = 1, floor = seen; ; tries++) {
         const { version, result } = await attempt(collection, ref, partition, work, options, floor);
         if (result.outcome === 'committed') {
+          crashPoint('after-direct-commit');
           repairs.tellSoon(partition, { ...ref, version });
           return {
             ...ref,

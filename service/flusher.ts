@@ -1,3 +1,4 @@
+import { crashPoint } from '../config/crash-points.ts';
 import type { BatchId } from '../domain/batch.ts';
 import { parseBatchId } from '../domain/batch.ts';
 import { adoptBatch, sealBatch } from '../storage/redis/seal.ts';
@@ -112,6 +113,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       if (sealed.outcome === 'none') return;
       if (sealed.outcome === 'wait') return schedule(partition, state, sealed.ms, waiting);
       if (sealed.outcome === 'full') return schedule(partition, state, FULL_PAUSE_MS, waiting);
+      crashPoint('after-seal');
       await offers.offer(sealed.sealed);
     }
   }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { crashPoint } from '../config/crash-points.ts';
 import { entryId } from '../domain/entry.ts';
 import { persistBatch } from '../storage/postgres/persist-batch.ts';
 import { confirmBatch } from '../storage/redis/confirm.ts';
@@ -70,6 +71,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
   async function start(sealed: SealedBatch): Promise<'done' | 'persist-directly'> {
     let slot = sealed.slot;
     for (;;) {
+      crashPoint('before-start');
       const started = await tryStart(sealed, slot);
       if (started === 'refused') return 'persist-directly';
       if (started === 'unreachable') {
@@ -78,6 +80,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
         continue;
       }
       if (started.outcome === 'started') {
+        crashPoint('after-start');
         await confirm(sealed, slot, started.runId);
         return 'done';
       }
@@ -91,6 +94,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     for (let tries = 1; ; tries++) {
       try {
         await confirmBatch(ctx.redis, sealed.batch, slot, runId);
+        crashPoint('after-confirm');
         waiters.tell(sealed.batch.id, { event: 'queued' });
         return;
       } catch (error) {
@@ -105,6 +109,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
   async function persistDirectly(sealed: SealedBatch): Promise<void> {
     const { batch } = sealed;
     const outcome = await persistBatch(ctx.db, batch);
+    crashPoint('after-direct-persist');
     const setAside = outcome.outcome === 'persisted' ? outcome.setAside : [];
     const release = {
       batchId: batch.id,

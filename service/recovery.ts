@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { crashPoint } from '../config/crash-points.ts';
 import { entryId, parseEntryId } from '../domain/entry.ts';
 import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
@@ -50,6 +51,7 @@ export async function recoverPartition(
   if (lock.outcome === 'busy') return undefined;
 
   try {
+    crashPoint('after-lock');
     const started = performance.now();
     const slots = await readSlots(ctx, partition);
     const epoch = nextEpoch(
@@ -68,6 +70,7 @@ export async function recoverPartition(
       void giveBack(ctx, partition, token);
       return undefined;
     }
+    crashPoint('after-fence');
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
     const pending = adopted.flatMap((slot) =>
       slot.mutations.map((m) => ({ id: entryId(m), version: m.version, batchId: slot.batchId })),
@@ -91,6 +94,7 @@ export async function recoverPartition(
       counterRows: counterRows.map((row) => ({ id: entryId(row), version: row.version })),
     });
     if (!installed) return undefined;
+    crashPoint('after-install');
     ctx.log.info(
       {
         partition,

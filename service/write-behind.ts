@@ -1,3 +1,4 @@
+import { crashPoint } from '../config/crash-points.ts';
 import type { Acknowledgement } from '../domain/acknowledgement.ts';
 import { satisfies } from '../domain/acknowledgement.ts';
 import { type BatchId, parseBatchId } from '../domain/batch.ts';
@@ -95,6 +96,7 @@ export function createWriteBehind(
       }
       switch (result.outcome) {
         case 'staged':
+          crashPoint('after-stage');
           epochs.noteVersion(partition, result.version);
           return result;
         case 'miss':

@@ -1,3 +1,4 @@
+import { crashPoint } from '../config/crash-points.ts';
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
@@ -123,6 +124,7 @@ export function createWriteThrough(
       if (ticket === 'go-around') {
         return await direct.write(collection, key, work, options, epochs.seenVersion(partition));
       }
+      crashPoint('after-void');
       epochs.noteVersion(partition, ticket.version);
       const budgetMs = Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt));
       let result: Committed;
@@ -137,6 +139,7 @@ export function createWriteThrough(
         throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);
       }
       if (result.outcome === 'committed') {
+        crashPoint('after-commit');
         await settle(collection, key, partition, ticket, work.cached(result.value), true);
         return {
           ...ref,

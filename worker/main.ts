@@ -1,3 +1,4 @@
+import { warnOfCrashPoint } from '../config/crash-points.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { SettingsError } from '../config/problem.ts';
 import { createLogger, installRuntime } from './logging.ts';
@@ -9,6 +10,7 @@ async function main(): Promise<number> {
   const environment = readEnvironment();
   const logger = createLogger(environment);
   installRuntime(logger);
+  warnOfCrashPoint(logger);
 
   const shutdown = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {

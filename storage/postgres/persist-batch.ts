@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { crashPoint } from '../../config/crash-points.ts';
 import type { Batch } from '../../domain/batch.ts';
 import { entryId } from '../../domain/entry.ts';
 import { mergeMutations } from '../../domain/merge.ts';
@@ -65,6 +66,7 @@ async function persistIn(
     ...(await upsertOrRefuse(trx, 'counter', ofKind(wanted, 'counter'), signal)),
   ];
   await recordDeadLetters(trx, batch, refused);
+  crashPoint('in-persist');
 
   signal?.throwIfAborted();
   if (!(await passFence(trx, batch))) {
