@@ -57,8 +57,9 @@ export interface Bed {
   readonly workers: Child[];
   /** Logs of the processes, one file each. */
   readonly logs: string;
-  startApi(index: number): Promise<ApiProcess>;
-  startWorker(): Promise<Child>;
+  /** `extra`: more environment. A process that is to crash may have done so by the time this answers. */
+  startApi(index: number, extra?: Readonly<Record<string, string>>): Promise<ApiProcess>;
+  startWorker(extra?: Readonly<Record<string, string>>): Promise<Child>;
   stop(): Promise<void>;
 }
 
@@ -111,19 +112,21 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
     const migrated = await migrate.exited;
     if (migrated !== 'exit code 0') throw new Error(`migrate: ${migrated}\n${migrate.lastOutput()}`);
 
-    async function startApi(index: number): Promise<ApiProcess> {
+    async function startApi(index: number, extra?: Readonly<Record<string, string>>): Promise<ApiProcess> {
       return await onFreePort(async (port) => {
-        const extra = index === 1 ? options.secondApi : undefined;
-        const child = await run(`api${index}`, 'api/main.js', { ...extra, PORT: String(port) });
+        const second = index === 1 ? options.secondApi : undefined;
+        const child = await run(`api${index}`, 'api/main.js', { ...second, ...extra, PORT: String(port) });
         stops.push(() => child.kill());
         const url = `http://127.0.0.1:${port}`;
         const answers = async () => (await fetch(`${url}/livez`)).ok;
-        await untilReady(child, until(answers, { what: 'the API to answer', timeoutMs: 30_000 }));
+        const ready = until(answers, { what: 'the API to answer', timeoutMs: 30_000 });
+        if (extra?.HOLDFAST_CRASH_POINT === undefined) await untilReady(child, ready);
+        else await Promise.race([ready, child.exited]).finally(() => ready.catch(() => {}));
         return { url, child };
       });
     }
-    async function startWorker(): Promise<Child> {
-      const child = await run('worker', 'worker/main.js');
+    async function startWorker(extra?: Readonly<Record<string, string>>): Promise<Child> {
+      const child = await run('worker', 'worker/main.js', extra);
       stops.push(() => child.kill());
       return child;
     }

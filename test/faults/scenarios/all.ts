@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import { crashScenarios } from './crash-points.ts';
 import { dataScenarios } from './data.ts';
 import { postgresScenarios } from './postgres.ts';
 import { processScenarios } from './processes.ts';
@@ -12,4 +13,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...postgresScenarios,
   ...temporalScenarios,
   ...dataScenarios,
+  ...crashScenarios,
 ];
