@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { type Environment, readEnvironment } from '../../config/environment.ts';
 import { ROOT } from '../../dev/clone.ts';
 import { type Child, startChild, untilReady } from '../../dev/services/child.ts';
 import { onFreePort } from '../../dev/services/ports.ts';
@@ -13,10 +14,13 @@ export interface BedOptions {
   /** `always`: an append-only file that is synced before every answer. `none`: a restart forgets everything. */
   readonly redis: 'always' | 'none';
   /** Which servers the processes reach through a proxy. Default: none. */
-  readonly proxied?: readonly ('redis' | 'postgres')[];
+  readonly proxied?: readonly Proxied[];
   /** More environment for the second API process. */
   readonly secondApi?: Readonly<Record<string, string>>;
 }
+
+/** `second-api-redis`: Redis, as only the second API process sees it. */
+type Proxied = 'redis' | 'second-api-redis' | 'postgres' | 'temporal';
 
 /** Outages are short here, so every patience of the processes is. */
 export const REQUEST_DEADLINE_MS = 3_000;
@@ -48,7 +52,11 @@ export interface Bed {
   readonly temporal: Server;
   /** Where the processes connect to, if that was asked for. */
   readonly redisProxy: TcpProxy | undefined;
+  readonly secondApiRedisProxy: TcpProxy | undefined;
   readonly postgresProxy: TcpProxy | undefined;
+  readonly temporalProxy: TcpProxy | undefined;
+  /** As the processes read it, but past every proxy: for what the bench does with Holdfast's own code. */
+  readonly environment: Environment;
   /** Past every proxy. */
   readonly redisClient: Redis;
   readonly db: pg.Pool;
@@ -60,6 +68,8 @@ export interface Bed {
   /** `extra`: more environment. A process that is to crash may have done so by the time this answers. */
   startApi(index: number, extra?: Readonly<Record<string, string>>): Promise<ApiProcess>;
   startWorker(extra?: Readonly<Record<string, string>>): Promise<Child>;
+  /** One more Redis, empty. */
+  startRedis(name: string): Promise<Server & { readonly dir: string }>;
   stop(): Promise<void>;
 }
 
@@ -75,7 +85,7 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
   try {
     const redis = await servers.startRedis(`redis-${number}`, { appendOnly: options.redis === 'always' });
     stops.push(() => redis.stop());
-    const proxyTo = async (name: 'redis' | 'postgres', port: number) => {
+    const proxyTo = async (name: Proxied, port: number) => {
       if (options.proxied?.includes(name) !== true) return undefined;
       const proxy = await startTcpProxy({ port });
       stops.push(() => proxy.close());
@@ -83,6 +93,8 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
     };
     const redisProxy = await proxyTo('redis', redis.port);
     const postgresProxy = await proxyTo('postgres', servers.postgres.port);
+    const secondApiRedisProxy = await proxyTo('second-api-redis', redis.port);
+    const temporalProxy = await proxyTo('temporal', servers.temporal.port);
     const databaseUrl = await servers.createDatabase();
     const proxiedDatabase = new URL(databaseUrl);
     if (postgresProxy !== undefined) proxiedDatabase.port = String(postgresProxy.port);
@@ -91,7 +103,7 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
       HOME: process.env.HOME,
       REDIS_URL: `redis://127.0.0.1:${redisProxy?.port ?? redis.port}`,
       DATABASE_URL: proxiedDatabase.href,
-      TEMPORAL_ADDRESS: `127.0.0.1:${servers.temporal.port}`,
+      TEMPORAL_ADDRESS: `127.0.0.1:${temporalProxy?.port ?? servers.temporal.port}`,
       TEMPORAL_NAMESPACE: await servers.createNamespace(),
       HOLDFAST_CONFIG: CONFIG_FILE,
       LOG_LEVEL: process.env.FAULTS_LOG_LEVEL ?? 'info',
@@ -114,7 +126,11 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
 
     async function startApi(index: number, extra?: Readonly<Record<string, string>>): Promise<ApiProcess> {
       return await onFreePort(async (port) => {
-        const second = index === 1 ? options.secondApi : undefined;
+        const ownRedis =
+          secondApiRedisProxy === undefined
+            ? {}
+            : { REDIS_URL: `redis://127.0.0.1:${secondApiRedisProxy.port}` };
+        const second = index === 1 ? { ...options.secondApi, ...ownRedis } : undefined;
         const child = await run(`api${index}`, 'api/main.js', { ...second, ...extra, PORT: String(port) });
         stops.push(() => child.kill());
         const url = `http://127.0.0.1:${port}`;
@@ -149,7 +165,15 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
       postgres: servers.postgres,
       temporal: servers.temporal,
       redisProxy,
+      secondApiRedisProxy,
       postgresProxy,
+      temporalProxy,
+      environment: readEnvironment({
+        ...env,
+        REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+        DATABASE_URL: databaseUrl,
+        TEMPORAL_ADDRESS: `127.0.0.1:${servers.temporal.port}`,
+      }),
       redisClient,
       db,
       apis,
@@ -157,6 +181,7 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
       logs,
       startApi,
       startWorker,
+      startRedis: (name) => servers.startRedis(`redis-${number}-${name}`, { appendOnly: false }),
       stop,
     };
   } catch (error) {

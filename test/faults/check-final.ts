@@ -11,7 +11,7 @@ export function checkFinal(entry: EntryHistory): readonly Violation[] {
   const version = row?.version ?? 0;
 
   const lost = entry.acknowledged.findLast((call) => entry.lasts(call.version, call.start, END));
-  const floor = floorAt(entry, END, END, false);
+  const floor = floorAt(entry, { start: END, end: END });
   if (lost !== undefined && version < lost.version) {
     violations.push(
       entry.violation(

@@ -1,4 +1,4 @@
-import type { EntryHistory } from './entry-history.ts';
+import type { EntryHistory, Reader } from './entry-history.ts';
 import type { Call, Violation } from './history.ts';
 
 /** The newest version that must be visible, and the call that proves it. */
@@ -15,7 +15,7 @@ export function checkOrder(entry: EntryHistory): readonly Violation[] {
   const violations: Violation[] = [];
   for (const call of entry.calls) {
     if (call.outcome !== 'ok') continue;
-    const floor = floorAt(entry, call.start, call.end, call.operation === 'read');
+    const floor = floorAt(entry, call, call.operation === 'read' ? call : undefined);
     if (floor === undefined) continue;
     if (call.version === undefined) {
       if (call.operation === 'read' && !mayBeAbsent(entry, floor.version, call.end)) {
@@ -47,13 +47,12 @@ function verb(floor: Floor): string {
 
 /**
  * The newest version known before `start` that must still be there at `end`. A version that is given out is above all of
- * these (`reading: false`); a read that cannot ask Redis may miss some.
+ * these; a `reader` may miss some.
  */
 export function floorAt(
   entry: EntryHistory,
-  start: number,
-  end: number,
-  reading: boolean,
+  { start, end }: { readonly start: number; readonly end: number },
+  reader?: Reader,
 ): Floor | undefined {
   let floor: Floor | undefined;
   for (const call of entry.calls) {
@@ -62,7 +61,8 @@ export function floorAt(
     if (call.end >= start || call.outcome !== 'ok' || call.version === undefined) continue;
     if (call.version <= (floor?.version ?? 0)) continue;
     if (!entry.lasts(call.version, call.start, end)) continue;
-    if (!(reading && entry.mayBeHidden(call.version, start, end))) floor = { version: call.version, call };
+    if (reader !== undefined && entry.mayBeHidden(call.version, reader)) continue;
+    floor = { version: call.version, call };
   }
   return floor;
 }

@@ -4,6 +4,15 @@ import { type Call, type FinalEntry, type History, isWrite, type Violation } fro
 /** A write that was acknowledged. */
 export type Acknowledged = Call & { readonly version: number };
 
+/** Who may miss something: a call, or as much of it as matters for that. */
+export type Reader = Pick<Call, 'api' | 'start' | 'end'>;
+
+/**
+ * How soon after a write around Redis its durable invalidation has landed where Redis, Temporal and a worker are well, in ms:
+ * the commit's deadline and the tolerated clock difference of the bench, and a few seconds for a busy machine.
+ */
+const INVALIDATED_WITHIN_MS = 5_000;
+
 /** All that is known of one entry, and what of it must last. */
 export interface EntryHistory {
   /** In order of their start. */
@@ -16,8 +25,13 @@ export interface EntryHistory {
   readonly unknown: readonly Call[];
   /** Whether what a call that started at `start` wrote or saw as `version` must still be there at `at`. */
   lasts(version: number, start: number, at: number): boolean;
-  /** Whether a read from `start` to `end` may miss `version` because only Redis knew it and could not be asked. */
-  mayBeHidden(version: number, start: number, end: number): boolean;
+  /** Whether a read may miss `version`: because only Redis knew it and could not be asked, or as {@link wroteUnseen}. */
+  mayBeHidden(version: number, reader: Reader): boolean;
+  /**
+   * Whether `version` was written around Redis by the one process that was cut off from it, and others need not have
+   * heard of that yet.
+   */
+  wroteUnseen(version: number, reader: Reader): boolean;
   violation(rule: string, message: string, calls?: readonly Call[]): Violation;
 }
 
@@ -44,6 +58,27 @@ export function entryHistory(
     const level = byVersion.get(version)?.level;
     return level !== undefined && satisfies(level, 'queued');
   };
+  const wroteUnseen = (version: number, { api, start, end }: Reader) =>
+    version % 2 === 1 &&
+    absences.some(
+      (absence) =>
+        absence.api !== undefined &&
+        absence.api !== api &&
+        writes.some(
+          (write) =>
+            write.api === absence.api &&
+            (write.version === version || write.outcome === 'unknown') &&
+            write.start <= absence.to &&
+            write.end >= absence.from &&
+            write.start <= end &&
+            write.end + INVALIDATED_WITHIN_MS >= start,
+        ),
+    );
+  const withoutRedis = ({ api, start, end }: Reader) =>
+    absences.some(
+      (absence) =>
+        (absence.api === undefined || absence.api === api) && absence.to >= start && absence.from <= end,
+    );
   return {
     calls: sorted,
     final,
@@ -53,10 +88,12 @@ export function entryHistory(
     unknown: writes.filter((call) => call.outcome === 'unknown'),
     lasts: (version, start, at) =>
       !setAside(version) && (durable(version) || !losses.some((loss) => loss.to >= start && loss.from <= at)),
-    mayBeHidden(version, start, end) {
-      if (!absences.some((absence) => absence.to >= start && absence.from <= end)) return false;
-      return !(durable(version) && (byVersion.get(version)?.end ?? end) < start);
+    mayBeHidden(version, reader) {
+      if (wroteUnseen(version, reader)) return true;
+      if (!withoutRedis(reader)) return false;
+      return !(durable(version) && (byVersion.get(version)?.end ?? reader.end) < reader.start);
     },
+    wroteUnseen,
     violation: (rule, message, shown = []) => ({
       rule,
       collection: final.collection,

@@ -18,6 +18,8 @@ export interface Call {
   readonly key: string;
   /** What a put writes. */
   readonly token?: string;
+  /** How long the body of a put was, where it was not short. */
+  readonly bytes?: number;
   /** What an increment adds. */
   readonly by?: number;
   readonly condition?: { readonly ifVersion: number } | { readonly ifAbsent: true };
@@ -41,10 +43,14 @@ export interface MemoryLoss {
   readonly to: number;
 }
 
-/** While it lasted some process could not reach Redis. */
+/**
+ * While it lasted no process could reach Redis; with `api`, that one alone. The others then may serve the previous value of
+ * what it wrote around Redis, until the durable invalidation lands.
+ */
 export interface Absence {
   readonly from: number;
   readonly to: number;
+  readonly api?: number;
 }
 
 /** A register's state in one place. */

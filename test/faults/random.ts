@@ -34,3 +34,9 @@ function hash(text: string): number {
   for (const byte of Buffer.from(text)) h = Math.imul(h ^ byte, 0x01000193);
   return h >>> 0;
 }
+
+/** The same items in an order that the seed decides. */
+export function shuffled<T>(random: Random, items: readonly T[]): T[] {
+  const places = items.map((item) => ({ item, place: random.next() }));
+  return places.sort((a, b) => a.place - b.place).map(({ item }) => item);
+}

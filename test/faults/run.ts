@@ -110,7 +110,7 @@ async function one(
     progress(`${scenario.name}, seed ${seed}: ${(error as Error).stack}`);
     await beds.close();
     return {
-      ...{ scenario: scenario.name, seed, outcome: 'void', during: 0, outageMs: 0, ms: 0 },
+      ...{ scenario: scenario.name, seed, outcome: 'void', during: 0, outageMs: 0, ms: 0, phases: {} },
       ...{ calls: { ok: 0, failed: 0, unknown: 0 }, codes: {}, problems: [(error as Error).message] },
     };
   }
@@ -150,13 +150,15 @@ function readResults(file: string, build: string): readonly Recorded[] {
     .filter((result) => result.build === build);
 }
 
-function line({ scenario, seed, outcome, calls, codes, during, outageMs, ms }: RunResult): string {
+function line({ scenario, seed, outcome, calls, codes, during, outageMs, ms, phases }: RunResult): string {
+  const seconds = (time: number) => (time / 1_000).toFixed(1);
+  const where = Object.entries(phases).map(([phase, time]) => `${phase} ${seconds(time)}`);
   const answers = Object.entries(codes).map(([code, times]) => `${code} ${times}`);
   return [
     `${scenario} seed ${seed}: ${outcome}`,
     `${calls.ok} ok, ${calls.failed} failed, ${calls.unknown} unknown`,
-    `${during} ok in an outage of ${(outageMs / 1_000).toFixed(1)} s`,
-    `${(ms / 1_000).toFixed(1)} s`,
+    `${during} ok in an outage of ${seconds(outageMs)} s`,
+    `${seconds(ms)} s (${where.join(', ')})`,
     ...(answers.length > 0 ? [answers.join(', ')] : []),
   ].join('; ');
 }

@@ -1,6 +1,7 @@
 import type { Bed, BedOptions } from './bed.ts';
 import type { Call } from './history.ts';
 import type { Random } from './random.ts';
+import type { WorkloadOptions } from './workload.ts';
 
 /** What a scenario is given to place its fault. */
 export interface FaultContext {
@@ -20,9 +21,9 @@ export interface FaultContext {
   losingMemory<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Runs what puts Redis out of reach for a while. That is over when every API process has used it again: until then
-   * reads need not see what nobody but Redis knew.
+   * reads need not see what nobody but Redis knew. With `api` it is out of reach for that process alone.
    */
-  redisAway<T>(work: () => Promise<T>): Promise<T>;
+  redisAway<T>(work: () => Promise<T>, api?: number): Promise<T>;
   /** Something the checker cannot see is wrong. */
   complain(message: string): void;
 }
@@ -34,8 +35,10 @@ export interface Scenario {
   readonly bed: BedOptions;
   /** A run counts only if so many calls succeeded between `begin` and `end`. */
   readonly minimumDuring: number;
-  readonly workload?: { readonly poison?: number; readonly keepAlive?: boolean; readonly clients?: number };
-  /** Codes of failures that this scenario may not have although the checker could live with them. */
+  readonly workload?: Pick<WorkloadOptions, 'poison' | 'keepAlive' | 'longKeys' | 'bodyBytes'> & {
+    readonly clients?: number;
+  };
+  /** If given: the codes of the only failures that this scenario may have. Default: whatever docs/http.md has for outages. */
   readonly allowedFailures?: readonly string[];
   /** Before the first client starts. */
   prepare?(context: FaultContext): Promise<void>;

@@ -1,11 +1,11 @@
 import { until } from '../../dev/until.ts';
 import type { Bed } from './bed.ts';
 import { PARTITIONS } from './bed.ts';
-import { isCounter } from './collections.ts';
-import type { FinalEntry, State } from './history.ts';
+import { type FinalEntry, nameOf, type State, type Value } from './history.ts';
 import { asValue } from './outcome.ts';
 
 const DRAIN_MS = 45_000;
+const AT_ONCE = 24;
 
 interface EntryName {
   readonly collection: string;
@@ -39,50 +39,71 @@ export async function drained(bed: Bed): Promise<void> {
 
 /** Looks everywhere an entry can be. Call it when everything has drained and nobody writes. */
 export async function finalStates(bed: Bed, names: readonly EntryName[]): Promise<readonly FinalEntry[]> {
-  const states: FinalEntry[] = [];
+  const path = ({ collection, key }: EntryName) =>
+    `/v1/collections/${collection}/entries/${encodeURIComponent(key)}`;
   // The cache first: the reads below fill it.
-  for (let i = 0; i < names.length; i += 8) {
-    states.push(...(await Promise.all(names.slice(i, i + 8).map((name) => finalState(bed, name)))));
-  }
-  return states;
+  const explanations = await atOnce(names, (name) => explain(`${bed.apis[0]?.url}${path(name)}/explanation`));
+  const [rows, deadLetters] = await Promise.all([rowsOf(bed, names), deadLettersOf(bed, names)]);
+  const reads = await atOnce(names, (name) =>
+    Promise.all(bed.apis.map(async ({ url }, api) => ({ api, ...(await readFrom(`${url}${path(name)}`)) }))),
+  );
+  return names.map((name, i) => ({
+    ...{ collection: name.collection, key: name.key },
+    row: rows.get(nameOf(name)) ?? null,
+    cached: explanations[i]?.cached ?? null,
+    pendingIn: explanations[i]?.pendingIn ?? null,
+    reads: reads[i] ?? [],
+    deadLetters: deadLetters.get(nameOf(name)) ?? [],
+  }));
 }
 
-async function finalState(bed: Bed, { collection, key }: EntryName): Promise<FinalEntry> {
-  const path = `/v1/collections/${collection}/entries/${encodeURIComponent(key)}`;
-  const explanation = await explain(`${bed.apis[0]?.url}${path}/explanation`);
-  const table = isCounter(collection) ? 'counters' : 'documents';
-  const { rows } = await bed.db.query<{ version: string; value: string | null; deleted: boolean }>(
-    `SELECT version, value::text, deleted FROM ${table} WHERE collection = $1 AND key = $2`,
-    [collection, key],
-  );
-  const dead = await bed.db.query<{ version: string }>(
-    'SELECT version FROM dead_letters WHERE collection = $1 AND key = $2',
-    [collection, key],
-  );
-  const row = rows[0];
-  const reads = await Promise.all(
-    bed.apis.map(async ({ url }, api) => {
-      const answer = await fetch(`${url}${path}`);
-      if (answer.status === 404) return { api, value: null };
-      const version = Number(answer.headers.get('etag')?.slice(1, -1));
-      return { api, version, value: asValue(await answer.json()) };
-    }),
-  );
-  return {
-    collection,
-    key,
-    row:
-      row === undefined
-        ? null
-        : {
-            version: Number(row.version),
-            value: row.deleted || row.value === null ? null : asValue(JSON.parse(row.value)),
-          },
-    cached: explanation.cached,
-    pendingIn: explanation.pendingIn,
-    reads,
-    deadLetters: dead.rows.map(({ version }) => Number(version)),
+/** `work` for each item, several at once; the results in the order of the items. */
+async function atOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let i = 0; i < items.length; i += AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(i, i + AT_ONCE).map(work))));
+  }
+  return results;
+}
+
+async function rowsOf(bed: Bed, names: readonly EntryName[]): Promise<ReadonlyMap<string, State>> {
+  type Row = EntryName & {
+    readonly version: string;
+    readonly value: string | null;
+    readonly deleted: boolean;
   };
+  const select = (table: string) =>
+    `SELECT collection, key, version, value::text, deleted FROM ${table} WHERE key = ANY($1)`;
+  const { rows } = await bed.db.query<Row>(`${select('documents')} UNION ALL ${select('counters')}`, [
+    names.map(({ key }) => key),
+  ]);
+  return new Map(
+    rows.map((row) => [
+      nameOf(row),
+      {
+        version: Number(row.version),
+        value: row.deleted || row.value === null ? null : asValue(JSON.parse(row.value)),
+      },
+    ]),
+  );
+}
+
+async function deadLettersOf(bed: Bed, names: readonly EntryName[]): Promise<ReadonlyMap<string, number[]>> {
+  const { rows } = await bed.db.query<EntryName & { readonly version: string }>(
+    'SELECT collection, key, version FROM dead_letters WHERE key = ANY($1)',
+    [names.map(({ key }) => key)],
+  );
+  const versions = new Map<string, number[]>();
+  for (const row of rows)
+    versions.set(nameOf(row), [...(versions.get(nameOf(row)) ?? []), Number(row.version)]);
+  return versions;
+}
+
+async function readFrom(url: string): Promise<{ readonly version?: number; readonly value: Value }> {
+  const answer = await fetch(url);
+  if (answer.status === 404) return { value: null };
+  const version = Number(answer.headers.get('etag')?.slice(1, -1));
+  return { version, value: asValue(await answer.json()) };
 }
 
 async function explain(url: string): Promise<{ cached: State | null; pendingIn: string | null }> {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MAX_KEY_BYTES } from '../../domain/entry.ts';
 import { nextDurableCall } from './durable-calls.ts';
 import type { Call, Operation } from './history.ts';
 import { nameOf } from './history.ts';
@@ -23,6 +24,10 @@ export interface WorkloadOptions {
   readonly requestDeadlineMs: number;
   /** The share of cart puts whose value PostgreSQL refuses. */
   readonly poison?: number;
+  /** How long the body of a put is, where it is not short. */
+  readonly bodyBytes?: (random: Random) => number | undefined;
+  /** Every second key is as long as a key may be. */
+  readonly longKeys?: boolean;
   /** Whether connections are used again. Default: yes. */
   readonly keepAlive?: boolean;
 }
@@ -39,6 +44,8 @@ export interface Plan {
   readonly collection: string;
   readonly key: string;
   readonly token?: string;
+  /** Of the body, where it is not short. */
+  readonly bytes?: number;
   readonly by?: number;
   readonly condition?: NonNullable<Call['condition']>;
   readonly prefer?: string;
@@ -55,7 +62,7 @@ export function startWorkload(options: WorkloadOptions): Workload {
   let stopping = false;
 
   async function send(client: number, api: number, plan: Plan): Promise<Call> {
-    const { operation, collection, key, token, by, condition, prefer } = plan;
+    const { operation, collection, key, token, bytes, by, condition, prefer } = plan;
     const path = `/v1/collections/${collection}/entries/${encodeURIComponent(key)}`;
     const headers: Record<string, string> = {};
     if (prefer !== undefined) headers.prefer = `durability=${prefer}`;
@@ -65,13 +72,17 @@ export function startWorkload(options: WorkloadOptions): Workload {
     }
     const method = { read: 'GET', put: 'PUT', delete: 'DELETE', increment: 'POST' }[operation];
     const body =
-      operation === 'put' ? { token, filler: 'x'.repeat(40) } : by === undefined ? undefined : { by };
+      operation === 'put'
+        ? putBody(token ?? '', bytes)
+        : by === undefined
+          ? undefined
+          : JSON.stringify({ by });
     const start = performance.now();
     const answer = await http.send({
       method,
       url: `${options.urls()[api] ?? ''}${path}${operation === 'increment' ? '/increment' : ''}`,
       headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body }),
       timeoutMs: options.requestDeadlineMs + SLACK_MS,
     });
     const call: Call = {
@@ -81,6 +92,7 @@ export function startWorkload(options: WorkloadOptions): Workload {
       collection,
       key,
       ...(token === undefined ? {} : { token }),
+      ...(bytes === undefined ? {} : { bytes }),
       ...(by === undefined ? {} : { by }),
       ...(condition === undefined ? {} : { condition }),
       start,
@@ -128,7 +140,8 @@ function nextCall(
 ): Plan {
   const hot = random.chance(0.4);
   const number = random.int(0, (hot ? HOT_KEYS : options.keysPerCollection) - 1);
-  const key = `${options.prefix}${hot ? 'hot' : 'k'}${number}`;
+  const shortKey = `${options.prefix}${hot ? 'hot' : 'k'}${number}`;
+  const key = options.longKeys === true && number % 2 === 1 ? lengthened(shortKey) : shortKey;
   const token = `${options.prefix}c${client}n${n}`;
   // A third of the clients never waits for more than the cache: the others hang on what is down.
   const patient = client % 3 !== 0;
@@ -161,5 +174,22 @@ function nextCall(
   if (collection === 'carts' && options.poison !== undefined && random.chance(options.poison)) {
     return { operation: 'put', collection, key, token: `poison-${token}`, ...level };
   }
-  return { operation: 'put', collection, key, token, ...level, ...conditionOf() };
+  const bytes = options.bodyBytes?.(random);
+  const size = bytes === undefined ? {} : { bytes };
+  return { operation: 'put', collection, key, token, ...size, ...level, ...conditionOf() };
+}
+
+/** Every character of it doubles where the text is put into a JSON string once more, as it is on its way to Temporal. */
+function putBody(token: string, bytes: number | undefined): string {
+  const head = `{"token":${JSON.stringify(token)},"filler":"`;
+  const room = bytes === undefined ? 40 : bytes - head.length - 2;
+  return `${head}${'\\"'.repeat(room / 2)}${room % 2 === 1 ? 'x' : ''}"}`;
+}
+
+/** Of 512 bytes, not all of them plain letters. */
+function lengthened(key: string): string {
+  const letters = '/?%"\'{}é€';
+  const room = MAX_KEY_BYTES - Buffer.byteLength(key);
+  const bytes = Buffer.byteLength(letters);
+  return key + letters.repeat(room / bytes) + 'x'.repeat(room % bytes);
 }

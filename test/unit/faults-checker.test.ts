@@ -345,3 +345,68 @@ describe('histories that are wrong on purpose', () => {
     );
   });
 });
+
+describe('one process alone is cut off from Redis', () => {
+  const cutOff: readonly Absence[] = [{ from: 8, to: 60, api: 1 }];
+  const around = put(5, { api: 1, level: 'persisted' });
+  const after = (step: Step, ms: number): Step => ({ ...step, start: 25 + ms, end: 30 + ms });
+  const judge = (steps: readonly Step[], last = 5, options = {}) =>
+    broken(steps, row(last), { absences: cutOff, ...options });
+
+  test.each<[string, readonly string[]]>([
+    ['another one may miss what it wrote around Redis', judge([put(2), around, read(2)])],
+    ['also after somebody has seen it', judge([put(2), around, read(5, { api: 1 }), read(2)])],
+    [
+      'also where the outcome was unknown',
+      judge([put(2), without({ ...around, ...unknown }), read(5, { api: 1, value: 't5' }), read(2)]),
+    ],
+    [
+      'a conditional write of another one may replace it',
+      judge([put(2), around, put(6, { condition: { ifVersion: 2 } })], 6),
+    ],
+    [
+      'it may itself miss what only Redis knows',
+      judge([put(2), put(4, { level: 'cached' }), read(2, { api: 1 }), read(4)], 4),
+    ],
+  ])('%s', (_, rules) => {
+    expect(rules).toEqual([]);
+  });
+
+  test.each<[string, string, readonly string[]]>([
+    ['it misses its own write', 'backwards', judge([put(2), around, read(2, { api: 1 })])],
+    [
+      'another one misses a write that did not go around Redis',
+      'backwards',
+      judge([put(2), put(4, { api: 1, level: 'persisted' }), read(2)], 4),
+    ],
+    [
+      'another one misses the write of a third',
+      'backwards',
+      judge([put(2), put(5, { api: 0, level: 'persisted' }), read(2)]),
+    ],
+    [
+      'another one misses it long after the invalidation must have landed',
+      'backwards',
+      judge([put(2), around, after(read(2), 6_000)]),
+    ],
+    [
+      'another one misses what was written around Redis before',
+      'backwards',
+      judge([put(2), around, read(2)], 5, { absences: [{ from: 16, to: 60, api: 1 }] }),
+    ],
+    [
+      'another one misses what only Redis knows',
+      'backwards',
+      judge([put(2), put(4, { level: 'cached' }), read(2)], 4),
+    ],
+    [
+      'a conditional write through the database replaces it',
+      'condition',
+      judge([put(2), around, put(6, { condition: { ifVersion: 2 } })], 6, { collection: 'orders' }),
+    ],
+    ['a write is given an older version', 'backwards', judge([put(2), around, put(4)])],
+    ['it is lost', 'lost', judge([put(2), around], 2)],
+  ])('%s', (_, rule, rules) => {
+    expect(rules).toContain(rule);
+  });
+});

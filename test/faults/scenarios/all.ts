@@ -1,10 +1,16 @@
 import type { Scenario } from '../scenario.ts';
 import { crashScenarios } from './crash-points.ts';
+import { cutOffScenarios } from './cut-off.ts';
 import { dataScenarios } from './data.ts';
+import { deliveryScenarios } from './delivery.ts';
+import { limitScenarios } from './limits.ts';
 import { postgresScenarios } from './postgres.ts';
 import { processScenarios } from './processes.ts';
+import { recoveryScenarios } from './recovery.ts';
 import { redisScenarios } from './redis.ts';
+import { shutdownScenarios } from './shutdown.ts';
 import { temporalScenarios } from './temporal.ts';
+import { workflowScenarios } from './workflows.ts';
 
 /** Every scenario, in the order of the table. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -14,4 +20,10 @@ export const SCENARIOS: readonly Scenario[] = [
   ...temporalScenarios,
   ...dataScenarios,
   ...crashScenarios,
+  ...shutdownScenarios,
+  ...limitScenarios,
+  ...deliveryScenarios,
+  ...workflowScenarios,
+  ...recoveryScenarios,
+  ...cutOffScenarios,
 ];

@@ -45,7 +45,7 @@ async function rolling(context: FaultContext): Promise<void> {
 }
 
 /** A connection that ended without an answer must not have carried a write that happened. */
-async function nothingUnanswered({ bed, calls, complain }: FaultContext): Promise<void> {
+export async function nothingUnanswered({ bed, calls, complain }: FaultContext): Promise<void> {
   for (const call of calls) {
     if (call.outcome !== 'unknown' || call.token === undefined) continue;
     const { rows } = await bed.db.query(`SELECT 1 FROM documents WHERE value->>'token' = $1`, [call.token]);

@@ -1,0 +1,80 @@
+import type { Child } from '../../../dev/services/child.ts';
+import { until } from '../../../dev/until.ts';
+import { CUT_OFF, NEVER_REACHED } from '../outcome.ts';
+import type { FaultContext, Scenario } from '../scenario.ts';
+import { nothingUnanswered } from './processes.ts';
+
+const bed = { redis: 'always' } as const;
+/** What supervisors commonly wait before they kill. */
+const DEADLINE_MS = 10_000;
+/** A second signal means now; a busy machine needs a moment for that. */
+const AT_ONCE_MS = 1_500;
+
+/** SIGTERM with clients still there, and nobody to take over: which of the processes, the seed decides. */
+async function stopUnderLoad({ bed, random, pause, begin, end, complain }: FaultContext): Promise<void> {
+  await pause(300, 1_000);
+  const index = random.int(0, 1);
+  const victims = random.pick([['api'], ['worker'], ['api', 'worker']]);
+  begin();
+  const ended = await Promise.all(
+    victims.map(async (name) => {
+      const child = name === 'api' ? bed.apis[index]?.child : bed.workers[0];
+      const asked = performance.now();
+      await child?.stop();
+      const ms = Math.round(performance.now() - asked);
+      return { name, how: await child?.exited, ms };
+    }),
+  );
+  await pause(200, 800);
+  if (victims.includes('worker')) bed.workers[0] = await bed.startWorker();
+  if (victims.includes('api')) bed.apis[index] = await bed.startApi(index);
+  end();
+  for (const { name, how, ms } of ended) {
+    if (how !== 'exit code 0' || ms > DEADLINE_MS)
+      complain(`SIGTERM under load: the ${name} ended with ${how} after ${ms} ms`);
+  }
+}
+
+/** Two different signals: two of a kind may be delivered as one. */
+async function hurry(child: Child | undefined): Promise<string | undefined> {
+  if (child === undefined) return undefined;
+  process.kill(child.pid, 'SIGTERM');
+  process.kill(child.pid, 'SIGINT');
+  await until(() => !child.running(), { what: `${child.name} to end at once`, timeoutMs: AT_ONCE_MS });
+  return await child.exited;
+}
+
+export const shutdownScenarios: readonly Scenario[] = [
+  {
+    name: 'sigterm-under-load',
+    promises:
+      'API and worker get SIGTERM with clients still there: they end in good order and in time, and no request fails but for refused connections.',
+    bed,
+    minimumDuring: 100,
+    workload: { keepAlive: false },
+    allowedFailures: [NEVER_REACHED, ...CUT_OFF, '412 precondition-failed'],
+    fault: stopUnderLoad,
+    afterwards: nothingUnanswered,
+  },
+  {
+    name: 'hasty-shutdown',
+    promises:
+      'API and worker get a second signal at once: they end at once, and nothing acknowledged is lost.',
+    bed,
+    minimumDuring: 100,
+    async fault({ bed, random, pause, begin, end, complain }) {
+      await pause(300, 1_000);
+      begin();
+      for (const name of random.pick([['api', 'worker'], ['worker', 'api'], ['api', 'api'], ['worker']])) {
+        const index = random.int(0, 1);
+        const how = await hurry(name === 'api' ? bed.apis[index]?.child : bed.workers[0]);
+        if (how?.startsWith('signal') !== false) complain(`a second signal: the ${name} ended with ${how}`);
+        await pause(100, 1_500);
+        if (name === 'api') bed.apis[index] = await bed.startApi(index);
+        else bed.workers[0] = await bed.startWorker();
+        await pause(0, 800);
+      }
+      end();
+    },
+  },
+];

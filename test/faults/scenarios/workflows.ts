@@ -1,0 +1,64 @@
+import { until } from '../../../dev/until.ts';
+import { accessBatches, type Batches, type BatchRun } from '../batches.ts';
+import { shuffled } from '../random.ts';
+import type { FaultContext, Scenario } from '../scenario.ts';
+
+const bed = { redis: 'always' } as const;
+const OPEN_AT_LEAST = 3;
+
+/** PostgreSQL is away, so that batches stay open; somebody lays hands on several of their workflows at once. */
+async function byHand(
+  { bed, random, pause, begin, end, losingMemory }: FaultContext,
+  act: (batches: Batches, run: BatchRun) => Promise<void>,
+): Promise<void> {
+  await pause(300, 1_000);
+  const batches = accessBatches(bed);
+  try {
+    await bed.postgres.stop();
+    begin();
+    await pause(1_500, 3_000);
+    const open = await until(
+      async () => {
+        const runs = await batches.open();
+        return runs.length >= OPEN_AT_LEAST && runs;
+      },
+      { what: `${OPEN_AT_LEAST} open batches` },
+    );
+    const chosen = shuffled(random, open).slice(0, random.int(OPEN_AT_LEAST, open.length));
+    await Promise.all(chosen.map((run) => act(batches, run)));
+    await pause(300, 1_000);
+    // What was ended by hand must be found again by a recovery, too.
+    const forgets = random.chance(0.4);
+    if (forgets) await losingMemory(() => bed.redisClient.flushall());
+    await pause(0, 700);
+    await bed.postgres.start();
+    end();
+  } finally {
+    await batches.close();
+  }
+}
+
+export const workflowScenarios: readonly Scenario[] = [
+  {
+    name: 'workflow-terminated',
+    promises:
+      'Batch workflows with data inside are terminated by hand: readers still find the data, and it is queued again.',
+    bed,
+    minimumDuring: 50,
+    fault: (context) => byHand(context, (batches, run) => batches.terminate(run)),
+  },
+  {
+    name: 'workflow-cancelled',
+    promises: 'Batch workflows with data inside are asked to cancel: they finish all the same.',
+    bed,
+    minimumDuring: 50,
+    fault: (context) => byHand(context, (batches, run) => batches.cancel(run)),
+  },
+  {
+    name: 'workflow-reset',
+    promises: 'Batch workflows with data inside are reset by hand: the new runs carry the data through.',
+    bed,
+    minimumDuring: 50,
+    fault: (context) => byHand(context, (batches, run) => batches.reset(run)),
+  },
+];
