@@ -130,6 +130,7 @@ export async function runScenario(
     await workload.stop();
   }
   phase('healing');
+  problems.push(...endedByThemselves(bed));
   const history = workload.calls;
   await drained(bed).catch((error: Error) => problems.push(error.message));
   phase('drain');
@@ -179,6 +180,13 @@ async function agreeingStates(bed: Bed, names: readonly Call[]): Promise<readonl
     if (agree || performance.now() > end) return states;
     await sleep(500);
   }
+}
+
+/** A scenario replaces what it ends: no process may be gone now. */
+function endedByThemselves(bed: Bed): readonly string[] {
+  return [...bed.apis.map(({ child }) => child), ...bed.workers]
+    .filter((child) => !child.running())
+    .map((child) => `the process ${child.name} ended by itself:\n${child.lastOutput()}`);
 }
 
 /** Waits until a process has written to Redis again. @throws Error when it does not. */
