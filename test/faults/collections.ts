@@ -6,7 +6,7 @@ import { ROOT } from '../../dev/clone.ts';
 export const CONFIG_FILE = join(ROOT, 'test', 'faults', 'holdfast.config.json');
 
 const { collections } = JSON.parse(readFileSync(CONFIG_FILE, 'utf8')) as {
-  collections: Record<string, { kind?: 'document' | 'counter'; reads?: 'latest' | 'durable' }>;
+  collections: Record<string, { reads?: 'latest' | 'durable' }>;
 };
 
 export const COLLECTIONS: readonly string[] = Object.keys(collections);
@@ -15,7 +15,3 @@ export const COLLECTIONS: readonly string[] = Object.keys(collections);
 export const DURABLE: readonly string[] = COLLECTIONS.filter(
   (name) => collections[name]?.reads === 'durable',
 );
-
-export function isCounter(collection: string): boolean {
-  return collections[collection]?.kind === 'counter';
-}

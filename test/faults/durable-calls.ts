@@ -1,9 +1,12 @@
-import { nameOf } from './history.ts';
+import { type Call, nameOf } from './history.ts';
 import type { Random } from './random.ts';
-import type { Plan } from './workload.ts';
+
+type DurableCall = Pick<Call, 'operation' | 'collection' | 'key' | 'token' | 'by' | 'condition'> & {
+  readonly prefer?: string;
+};
 
 /** Few, so that calls to one of them overlap all the time. */
-const KEYS = 4;
+const KEYS = 3;
 
 /**
  * A call to a durable collection. Its writes never ask for less than `queued`, which alone would be too little for a
@@ -14,7 +17,7 @@ export function nextDurableCall(
   prefix: string,
   token: string,
   lastSeen: ReadonlyMap<string, number | null>,
-): Plan {
+): DurableCall {
   const key = `${prefix}d${random.int(0, KEYS - 1)}`;
   const prefer = random.pick(['queued', 'queued', 'queued', 'persisted']);
   const conditional = random.chance(0.3);

@@ -29,6 +29,8 @@ export interface RunResult {
   readonly calls: Readonly<Record<Call['outcome'], number>>;
   /** How often each code other than success was answered. */
   readonly codes: Readonly<Record<string, number>>;
+  /** Whether the fault really happened, and ended, while enough succeeded. */
+  readonly fired: boolean;
   /** Calls that succeeded during the outage, and its length. */
   readonly during: number;
   readonly outageMs: number;
@@ -160,6 +162,7 @@ export async function runScenario(
       outcome: problems.length > 0 ? 'violated' : fired ? 'passed' : 'void',
       calls: count(history),
       codes: codesOf(history),
+      fired,
       during,
       outageMs: Math.round(outage.to - outage.from),
       ms: Math.round(performance.now() - began),

@@ -1,16 +1,17 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT, stateFolder } from '../../dev/clone.ts';
 import { type Bed, startBed } from './bed.ts';
 import { describeRun } from './describe-run.ts';
+import { report, table } from './report.ts';
+import { describeSession, readResults, record } from './results.ts';
 import { type RunResult, runScenario } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import { type Servers, startServers } from './servers.ts';
-import { table } from './table.ts';
 
-const USAGE = `npm run test:faults -- [--seeds N] [--from SEED] [--scenario NAME]… [--scale X] [--resume] [--histories] [--list]
+const USAGE = `npm run test:faults -- [--seeds N] [--from SEED] [--scenario NAME]… [--scale X] [--resume] [--histories] [--list] [--report]
 
   --seeds     how many seeds of each scenario (default 3)
   --from      the first seed (default 1)
@@ -18,11 +19,8 @@ const USAGE = `npm run test:faults -- [--seeds N] [--from SEED] [--scenario NAME
   --scale     times every outage and pause (default 1)
   --resume    skip what passed before with this very build
   --histories keep the calls of every run in .holdfast/faults, not only of those that failed
-  --list      name the scenarios and what they promise`;
-
-interface Recorded extends RunResult {
-  readonly build: string;
-}
+  --list      name the scenarios and what they promise
+  --report    run nothing; print what all sessions recorded for this build, as Markdown`;
 
 const progress = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -36,6 +34,7 @@ async function main(): Promise<number> {
       resume: { type: 'boolean', default: false },
       histories: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
+      report: { type: 'boolean', default: false },
     },
   });
   if (values.list) {
@@ -50,10 +49,16 @@ async function main(): Promise<number> {
   }
   const chosen = SCENARIOS.filter(({ name }) => values.scenario?.includes(name) ?? true);
   const folder = join(stateFolder(), 'faults');
-  const logs = join(folder, `logs-${new Date().toISOString().replaceAll(':', '-').slice(0, 19)}`);
-  mkdirSync(logs, { recursive: true });
   const resultsFile = join(folder, 'results.jsonl');
   const build = readFileSync(join(ROOT, 'dist', '.build-stamp'), 'utf8').trim();
+  if (values.report) {
+    process.stdout.write(`${report(chosen, readResults(resultsFile, build))}\n`);
+    return 0;
+  }
+  // Sessions may run side by side: each has its own servers, ports and logs, and all add to the same results.
+  const now = new Date().toISOString().replaceAll(':', '-').slice(0, 19);
+  const logs = join(folder, `logs-${now}-${process.pid}`);
+  mkdirSync(logs, { recursive: true });
   const before = values.resume ? readResults(resultsFile, build) : [];
   const todo = chosen.flatMap((scenario) =>
     Array.from({ length: seeds }, (_, i) => ({ scenario, seed: from + i })).filter(
@@ -72,19 +77,25 @@ async function main(): Promise<number> {
 
   const results: RunResult[] = [...kept];
   const servers = await startServers(progress);
+  const session = await describeSession(build, servers.versions);
   const beds = createBeds(servers, logs);
+  const options = { scale, logs, histories: values.histories };
   try {
     for (const [i, { scenario, seed }] of todo.entries()) {
-      const result = await one(beds, scenario, seed, { scale, logs, histories: values.histories });
+      let result = await one(beds, scenario, seed, options);
+      if (result.outcome === 'void') {
+        progress(`faults: once more, since that proves nothing: ${line(result)}`);
+        result = await one(beds, scenario, seed, options);
+      }
       results.push(result);
-      appendFileSync(resultsFile, `${JSON.stringify({ ...result, build } satisfies Recorded)}\n`);
+      record(resultsFile, { ...result, session, at: new Date().toISOString() });
       progress(`faults: ${i + 1}/${todo.length} ${line(result)}`);
     }
   } finally {
     await beds.close();
     await servers.stop();
   }
-  process.stdout.write(`${table(chosen, results)}\n`);
+  process.stdout.write(`${table(chosen, results).join('\n')}\n`);
   return results.every(({ outcome }) => outcome === 'passed') ? 0 : 1;
 }
 
@@ -101,9 +112,9 @@ async function one(
     if (histories || run.result.outcome === 'violated') {
       writeFileSync(join(logs, `${scenario.name}-${seed}.json`), JSON.stringify(run));
     }
-    if (run.result.outcome !== 'violated') return run.result;
-    progress(describeRun(run, logs));
-    await beds.close();
+    if (run.result.outcome === 'violated') progress(describeRun(run, logs));
+    // The same seed writes the same keys: it is run again on another bed.
+    if (run.result.outcome !== 'passed') await beds.close();
     return run.result;
   } catch (error) {
     // What the bench itself could not do is no verdict on Holdfast, and no pass either.
@@ -111,7 +122,12 @@ async function one(
     await beds.close();
     return {
       ...{ scenario: scenario.name, seed, outcome: 'void', during: 0, outageMs: 0, ms: 0, phases: {} },
-      ...{ calls: { ok: 0, failed: 0, unknown: 0 }, codes: {}, problems: [(error as Error).message] },
+      ...{
+        fired: false,
+        calls: { ok: 0, failed: 0, unknown: 0 },
+        codes: {},
+        problems: [(error as Error).message],
+      },
     };
   }
 }
@@ -139,15 +155,6 @@ function createBeds(servers: Servers, logs: string): Beds {
     },
     close,
   };
-}
-
-function readResults(file: string, build: string): readonly Recorded[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((text) => JSON.parse(text) as Recorded)
-    .filter((result) => result.build === build);
 }
 
 function line({ scenario, seed, outcome, calls, codes, during, outageMs, ms, phases }: RunResult): string {

@@ -33,6 +33,8 @@ export interface Scenario {
   /** One sentence for the table. */
   readonly promises: string;
   readonly bed: BedOptions;
+  /** About how long a run takes at half the scale, in seconds, where that is more than the usual. Rations `npm test`. */
+  readonly seconds?: number;
   /** A run counts only if so many calls succeeded between `begin` and `end`. */
   readonly minimumDuring: number;
   readonly workload?: Pick<WorkloadOptions, 'poison' | 'keepAlive' | 'longKeys' | 'bodyBytes'> & {

@@ -7,6 +7,7 @@ import { firstEnterable, makeOwnedFolder, postgresOwner } from '../../dev/servic
 import { onFreePort } from '../../dev/services/ports.ts';
 import { type PostgresServer, query, startPostgresServer } from '../../dev/services/postgres.ts';
 import { findPostgres } from '../../dev/services/postgres-programs.ts';
+import { run } from '../../dev/services/programs.ts';
 import { findRedis, type RedisServer, startRedisServer } from '../../dev/services/redis.ts';
 import { registerNamespace, startTemporalServer, type TemporalServer } from '../../dev/services/temporal.ts';
 import { findTemporal } from '../../dev/services/temporal-programs.ts';
@@ -24,11 +25,18 @@ export interface Server {
   start(): Promise<void>;
 }
 
+export interface ServerVersions {
+  readonly redis: string;
+  readonly postgres: string;
+  readonly temporal: string;
+}
+
 /** PostgreSQL and Temporal of a whole session of runs, and a folder for everything they and the processes write. */
 export interface Servers {
   readonly folder: string;
   readonly postgres: Server;
   readonly temporal: Server;
+  readonly versions: ServerVersions;
   /** An empty database. @returns its address */
   createDatabase(): Promise<string>;
   /** An empty namespace. @returns its name */
@@ -94,11 +102,20 @@ export async function startServers(progress: (line: string) => void): Promise<Se
         port,
       }),
   );
+  const versionIn = async (program: string, pattern: RegExp) =>
+    pattern.exec(await run(program, ['--version']))?.[1] ?? 'unknown';
+  const [row] = await query(postgres.current().url('postgres'), 'SHOW server_version');
+  const versions = {
+    redis: await versionIn(redisProgram, /v=(\S+)/),
+    postgres: String(row?.server_version).replace(/ .*/, ''),
+    temporal: await versionIn(temporalProgram, /Server (\d[^,)\s]*)/),
+  };
   const redises: Server[] = [];
   return {
     folder,
     postgres,
     temporal,
+    versions,
     async createDatabase() {
       const name = `faults_${randomBytes(6).toString('hex')}`;
       await query(postgres.current().url('postgres'), `CREATE DATABASE "${name}"`);

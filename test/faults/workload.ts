@@ -39,7 +39,7 @@ export interface Workload {
   stop(): Promise<void>;
 }
 
-export interface Plan {
+interface Plan {
   readonly operation: Operation;
   readonly collection: string;
   readonly key: string;

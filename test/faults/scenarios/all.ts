@@ -3,6 +3,7 @@ import { crashScenarios } from './crash-points.ts';
 import { cutOffScenarios } from './cut-off.ts';
 import { dataScenarios } from './data.ts';
 import { deliveryScenarios } from './delivery.ts';
+import { durableScenarios } from './durable.ts';
 import { limitScenarios } from './limits.ts';
 import { postgresScenarios } from './postgres.ts';
 import { processScenarios } from './processes.ts';
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...workflowScenarios,
   ...recoveryScenarios,
   ...cutOffScenarios,
+  ...durableScenarios,
 ];
