@@ -22,13 +22,24 @@ test('a day takes fewer of those that take longer', () => {
   const bed = { redis: 'always' } as const;
   const some = Array.from({ length: 40 }, (_, i) => ({ name: `s${i}`, bed }));
   const usual = scenariosOf(0, some);
-  const long = scenariosOf(0, some.map((scenario) => ({ ...scenario, seconds: 25 })));
+  const long = scenariosOf(
+    0,
+    some.map((scenario) => ({ ...scenario, seconds: 25 })),
+  );
   expect(usual.length).toBeGreaterThan(long.length);
   expect(long).toHaveLength(2);
 });
 
 test('one that is beyond the budget alone has a day of its own', () => {
   const bed = { redis: 'always' } as const;
-  const some = [{ name: 'short', bed }, { name: 'long', bed, seconds: 300 }, { name: 'other', bed }];
-  expect([0, 1, 2].map((day) => scenariosOf(day, some).map(({ name }) => name))).toEqual([['short'], ['long'], ['other']]);
+  const some = [
+    { name: 'short', bed },
+    { name: 'long', bed, seconds: 300 },
+    { name: 'other', bed },
+  ];
+  expect([0, 1, 2].map((day) => scenariosOf(day, some).map(({ name }) => name))).toEqual([
+    ['short'],
+    ['long'],
+    ['other'],
+  ]);
 });
