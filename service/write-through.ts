@@ -7,7 +7,6 @@ import { describeError, neverReached } from '../storage/postgres/errors.ts';
 import {
   EpochChanged,
   RedisOutcomeUnknown,
-  RedisOutOfMemory,
   RedisUnavailable,
   RedisUnreachable,
 } from '../storage/redis/errors.ts';
@@ -103,7 +102,6 @@ export function createWriteThrough(
       const expected =
         error instanceof RedisUnavailable ||
         error instanceof RedisOutcomeUnknown ||
-        error instanceof RedisOutOfMemory ||
         error instanceof EpochChanged ||
         error instanceof HoldfastError;
       if (!expected) throw error;

@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
-import { DatabaseError, Pool, type PoolClient, types } from 'pg';
+import { type ClientBase, DatabaseError, Pool, type PoolClient, types } from 'pg';
 import type { Database } from './database-types.ts';
 
 export interface DatabaseOptions {
@@ -40,6 +40,7 @@ export function createDatabase(options: DatabaseOptions): DatabaseHandle {
     // The statements rely on READ COMMITTED: after waiting for a row they must see the row as it is then.
     options: '-c default_transaction_isolation=read\\ committed',
     types: { getTypeParser },
+    onConnect: commitForReal,
   });
   // A connection that breaks while nobody uses it (or between two statements) is dropped by the pool; without these
   // listeners the event would end the process.
@@ -47,6 +48,18 @@ export function createDatabase(options: DatabaseOptions): DatabaseHandle {
   pool.on('connect', (client) => client.on('error', () => {}));
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: bounded(pool) }) });
   return { db, close: () => db.destroy() };
+}
+
+/**
+ * With `synchronous_commit=off`, set for the server, the database or the role, PostgreSQL answers before a commit is on its
+ * disk, and `persisted` would be a promise that a crash breaks: then this session uses `on`. Every other value is left as it
+ * is: `local`, `remote_write`, `on` and `remote_apply` all wait for this server's own disk, and what to wait for on standbys
+ * is the operator's to decide.
+ */
+async function commitForReal(client: ClientBase): Promise<void> {
+  await client.query(
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+  );
 }
 
 const getTypeParser: typeof types.getTypeParser = (oid: number, format?: 'text' | 'binary') =>

@@ -3,6 +3,7 @@ import type { Epoch } from '../../domain/epoch.ts';
 import { mutationTag } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
+import { RedisOutOfMemory } from './errors.ts';
 import { partitionKeys } from './keys.ts';
 import { number, statusOf } from './reply.ts';
 
@@ -18,7 +19,7 @@ export interface VoidTicket {
 
 /**
  * Drops the cached copy, blocks fills, takes a version: scripts/void.lua. `undefined` where Redis' time was past `notAfter`.
- * @throws EpochChanged, RedisUnavailable, RedisOutOfMemory, RedisOutcomeUnknown: repeating it is harmless, it commits nothing.
+ * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown: repeating it is harmless, it commits nothing.
  */
 export async function voidEntry(
   redis: RedisStore,
@@ -52,7 +53,8 @@ export async function voidEntry(
 }
 
 /**
- * Sets the committed value if the block is still this write's own; else only drops an older copy: scripts/settle.lua.
+ * Sets the committed value if the block is still this write's own; else only drops an older copy: scripts/settle.lua, or
+ * scripts/unblock.lua where there is nothing to set, or no room for it.
  * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown: the entry then stays a miss until its block ends.
  */
 export async function settleEntry(
@@ -69,21 +71,19 @@ export async function settleEntry(
     readonly committed: boolean;
   },
 ): Promise<'set' | 'dropped'> {
-  const keys = partitionKeys(options.partition);
+  const { state, blocks, entryPrefix } = partitionKeys(options.partition);
   const id = entryId(ref);
-  const reply = await redis.run(
-    'settle',
-    [keys.state, keys.blocks, keys.entryPrefix + id],
-    [
-      options.epoch,
-      id,
-      ticket.token,
-      ticket.version,
-      mutationTag(options.kind, options.value === null),
-      options.value ?? '',
-      options.ttlMs,
-      options.committed ? '1' : '0',
-    ],
-  );
-  return statusOf(reply) === 'set' ? 'set' : 'dropped';
+  const keys = [state, blocks, entryPrefix + id];
+  const write = [options.epoch, id, ticket.token, ticket.version];
+  if (options.committed) {
+    const { kind, value, ttlMs } = options;
+    const copy = [mutationTag(kind, value === null), value ?? '', ttlMs];
+    try {
+      return statusOf(await redis.run('settle', keys, [...write, ...copy])) === 'set' ? 'set' : 'dropped';
+    } catch (error) {
+      if (!(error instanceof RedisOutOfMemory)) throw error;
+    }
+  }
+  statusOf(await redis.run('unblock', keys, write));
+  return 'dropped';
 }

@@ -58,7 +58,6 @@ describe('where Redis is full', () => {
     ['a put of a new entry', (p) => p.put('z', '"new"')],
     ['a delete', (p) => p.put('a', null)],
     ['an increment', (p) => p.add('c', 1)],
-    ['the first step of a write-through', voidA],
     [
       'a fill',
       (p) =>
@@ -111,21 +110,28 @@ describe('where Redis is full', () => {
     expect(await redis.raw.exists(`${p.keys.entryPrefix}docs/a`)).toBe(0);
   });
 
-  test('a write-through that had begun ends: the older copy is gone in any case', async () => {
-    const p = await openPartition(redis);
-    const ticket = await voidA(p);
-    await fillUp();
-    const done = await settleEntry(redis.store, A, ticket!, {
-      ...p,
-      kind: 'document',
-      value: '"new"',
-      ttlMs: 60_000,
-      committed: true,
-    });
-    expect(done).toBe('set');
-    expect(await redis.raw.hlen(p.keys.blocks)).toBe(0);
-    expect(await p.look('a')).toMatchObject({ outcome: 'hit', state: { version: ticket!.version } });
-  });
+  test.each([
+    ['begun before', async (p: TestPartition) => voidA(p), fillUp],
+    ['begun then', async (p: TestPartition) => fillUp().then(() => voidA(p)), async () => {}],
+  ])(
+    'a write-through %s takes its course: the older copy goes, its own is not kept',
+    async (_when, begin, then) => {
+      const p = await openPartition(redis);
+      staged(await p.put('a', '"old"'));
+      const ticket = await begin(p);
+      await then();
+      const done = await settleEntry(redis.store, A, ticket!, {
+        ...p,
+        kind: 'document',
+        value: '"new"',
+        ttlMs: 60_000,
+        committed: true,
+      });
+      expect(done).toBe('dropped');
+      expect(await redis.raw.exists(p.keys.blocks, `${p.keys.entryPrefix}docs/a`)).toBe(0);
+      expect(Number(await redis.raw.hget(p.keys.state, 'clock'))).toBe(ticket!.version);
+    },
+  );
 
   test('a partition can be recovered', async () => {
     const { p } = await fullPartition();

@@ -1,10 +1,10 @@
-#!lua flags=allow-oom
--- Last step of a write-through: sets the committed value, but only while the block is still this write's own. In any other
--- case it only drops an older copy: a miss is always right.
+#!lua
+-- Last step of a write-through whose commit changed the row: sets the committed value, but only while the block is still
+-- this write's own. In any other case it only drops an older copy: a miss is always right. Needs memory; where Redis is
+-- full it fails as a whole, and unblock.lua takes its place.
 --
 -- KEYS  1 state  2 blocks  3 entry
 -- ARGV  1 epoch  2 entry id  3 token  4 version  5 tag  6 value  7 TTL, ms
---       8 '1' where the commit changed the row, '0' where it did not happen
 -- Answers {'set'} | {'dropped'} | {'epoch', current}
 local wrong = check_epoch(KEYS[1], ARGV[1])
 if wrong then return wrong end
@@ -19,9 +19,9 @@ raise_clock(KEYS[1], version)
 
 local text = redis.call('GET', KEYS[3])
 local held = cached_copy(text, ARGV[1])
-if current and ARGV[8] == '1' and (not held or held < version) then
-  local set = redis.pcall('SET', KEYS[3], 'V ' .. ARGV[1] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6], 'PX', ARGV[7])
-  if not set.err then return { 'set' } end
+if current and (not held or held < version) then
+  redis.call('SET', KEYS[3], 'V ' .. ARGV[1] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6], 'PX', ARGV[7])
+  return { 'set' }
 end
 if text and (not held or held < version) then redis.call('DEL', KEYS[3]) end
 return { 'dropped' }

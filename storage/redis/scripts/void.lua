@@ -1,6 +1,8 @@
-#!lua
+#!lua flags=allow-oom
 -- First step of a write-through: drops the cached copy and any lease, keeps others from filling until the commit is
--- decided, and takes the version.
+-- decided, and takes the version. Runs when Redis is full too, or a full cache would stop writes that need no room in it.
+-- Bounded: it frees a copy and adds one block (the entry id and some 60 bytes), which settle or unblock takes away; there
+-- are never more than requests in flight, beside those of processes that died, which are removed two for one.
 --
 -- KEYS  1 state  2 blocks  3 entry
 -- ARGV  1 epoch  2 not after, µs  3 entry id  4 token  5 length of the block, µs
