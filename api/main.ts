@@ -28,10 +28,13 @@ async function main(): Promise<void> {
       process.exit(1);
     }
   };
-  // Before anything is waited for: a process that waits for its database must stop as readily as one that serves.
   process.on('SIGTERM', stop).on('SIGINT', stop);
 
-  const holdfast = await createHoldfast({ environment, collections, log });
+  const onFatal = (error: SettingsError) => {
+    log.fatal(error.message);
+    process.exit(1);
+  };
+  const holdfast = createHoldfast({ environment, collections, log, onFatal });
   api = await runApi({ environment, holdfast, log });
 }
 

@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import { describeError } from '../storage/postgres/errors.ts';
+import { withDeadline } from '../storage/temporal/errors.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { DependencyHealth } from './holdfast.ts';
+import type { TopologyGate } from './topology-gate.ts';
 
 const CHECK_MS = 1_500;
 
@@ -17,13 +19,27 @@ const IMPACT = {
 } as const;
 
 /** Asks every dependency at once, each within a second and a half. */
-export function createHealth(ctx: Context): () => Promise<readonly DependencyHealth[]> {
+export function createHealth(
+  ctx: Context,
+  topology: Pick<TopologyGate, 'problem'>,
+): () => Promise<readonly DependencyHealth[]> {
+  // One question at a time: probes come faster than a dependency that hangs lets go of them.
+  const asked = new Map<DependencyHealth['dependency'], Promise<unknown>>();
+
+  function once(dependency: DependencyHealth['dependency'], ask: () => Promise<unknown>): Promise<unknown> {
+    const underWay = asked.get(dependency);
+    if (underWay !== undefined) return underWay;
+    const asking = ask().finally(() => asked.delete(dependency));
+    asked.set(dependency, asking);
+    return asking;
+  }
+
   async function check(
     dependency: DependencyHealth['dependency'],
     ask: () => Promise<unknown>,
   ): Promise<DependencyHealth> {
     try {
-      await beforeDeadline(ask(), performance.now() + CHECK_MS);
+      await beforeDeadline(once(dependency, ask), performance.now() + CHECK_MS);
       return { dependency, ok: true, problem: '', impact: '' };
     } catch (error) {
       const problem =
@@ -34,13 +50,26 @@ export function createHealth(ctx: Context): () => Promise<readonly DependencyHea
     }
   }
 
+  /** Until then, this process does not know how the data are laid out, whatever else is well. */
+  async function postgres(): Promise<DependencyHealth> {
+    const problem = topology.problem();
+    if (problem === undefined) return check('postgres', () => sql`SELECT 1`.execute(ctx.db));
+    const impact = 'Nothing is served until PostgreSQL was reached once.';
+    return { dependency: 'postgres', ok: false, problem, impact, stopsAll: true };
+  }
+
+  const { client } = ctx.temporal;
+  const namespace = ctx.environment.TEMPORAL_NAMESPACE;
+
   async function workers(): Promise<void> {
-    const { pollers } = await ctx.temporal.client.workflowService.describeTaskQueue({
-      namespace: ctx.environment.TEMPORAL_NAMESPACE,
-      taskQueue: { name: ctx.environment.TEMPORAL_TASK_QUEUE },
-      // TASK_QUEUE_TYPE_WORKFLOW
-      taskQueueType: 1,
-    });
+    const { pollers } = await withDeadline(client, CHECK_MS, () =>
+      client.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: ctx.environment.TEMPORAL_TASK_QUEUE },
+        // TASK_QUEUE_TYPE_WORKFLOW
+        taskQueueType: 1,
+      }),
+    );
     // A long poll lasts up to a minute: a worker heard of longer ago is gone.
     const since = Date.now() / 1_000 - 75;
     const alive = (pollers ?? []).some((poller) => Number(poller.lastAccessTime?.seconds ?? 0) >= since);
@@ -50,11 +79,9 @@ export function createHealth(ctx: Context): () => Promise<readonly DependencyHea
   return () =>
     Promise.all([
       check('redis', () => ctx.redis.ping()),
-      check('postgres', () => sql`SELECT 1`.execute(ctx.db)),
+      postgres(),
       check('temporal', () =>
-        ctx.temporal.client.workflowService.describeNamespace({
-          namespace: ctx.environment.TEMPORAL_NAMESPACE,
-        }),
+        withDeadline(client, CHECK_MS, () => client.workflowService.describeNamespace({ namespace })),
       ),
       check('workers', workers),
     ]);

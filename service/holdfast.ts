@@ -67,6 +67,8 @@ export interface DependencyHealth {
   readonly problem: string;
   /** What still works without it, in a sentence. Empty where all is well. */
   readonly impact: string;
+  /** Nothing works without it. */
+  readonly stopsAll?: true;
 }
 
 /** The use cases behind the HTTP API. Every method throws HoldfastError for what a caller can act on. */

@@ -14,6 +14,9 @@ import type { Waiters } from './waiters.ts';
 const RETRY_MS = 100;
 /** How long an attempt to start may take once Temporal is known to be away. */
 const PROBE_MS = 500;
+/** How often Temporal is tried once it is known to be away. */
+const PROBE_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 5_000;
 const CONFIRM_TRIES = 20;
 
 export interface Offers {
@@ -22,11 +25,16 @@ export interface Offers {
    * longer than the limit, persists it directly. Never throws: what could not be done is adopted later, by any process.
    */
   offer(sealed: SealedBatch): Promise<void>;
+  /** Ends what waits for its next try: the process is on its way down, and others adopt what it leaves. */
+  stop(): void;
 }
 
 export function createOffers(ctx: Context, waiters: Waiters): Offers {
   const { DIRECT_PERSIST_AFTER_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
   let temporalAwaySince: number | undefined;
+  let temporalTriedAt = Number.NEGATIVE_INFINITY;
+  const stopping = new AbortController();
+  const wait = (ms: number) => sleep(ms, undefined, { signal: stopping.signal });
 
   /** Whether Temporal has been away for longer than batches should wait for it. */
   function givenUp(): boolean {
@@ -41,6 +49,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     slot: number,
   ): Promise<StartOutcome | 'unreachable' | 'refused'> {
     const began = performance.now();
+    temporalTriedAt = began;
     try {
       const started = await startBatch(ctx.temporal, {
         batch: sealed.batch,
@@ -71,12 +80,14 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
   async function start(sealed: SealedBatch): Promise<'done' | 'persist-directly'> {
     let slot = sealed.slot;
     for (;;) {
+      // Away for long: one batch in a while finds out whether it is back, the others do not wait for that.
+      if (givenUp() && performance.now() - temporalTriedAt < PROBE_PAUSE_MS) return 'persist-directly';
       crashPoint('before-start');
       const started = await tryStart(sealed, slot);
       if (started === 'refused') return 'persist-directly';
       if (started === 'unreachable') {
         if (givenUp()) return 'persist-directly';
-        await sleep(RETRY_MS);
+        await wait(RETRY_MS);
         continue;
       }
       if (started.outcome === 'started') {
@@ -100,7 +111,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
       } catch (error) {
         // Of another epoch: whether that one knows the batch, the waiters ask themselves.
         if (error instanceof EpochChanged || tries >= CONFIRM_TRIES) throw error;
-        await sleep(RETRY_MS);
+        await wait(RETRY_MS);
       }
     }
   }
@@ -120,7 +131,8 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     };
     if (outcome.outcome === 'refused') waiters.tell(batch.id, { event: 'unknown' });
     let epoch: string | undefined = batch.epoch;
-    for (let wait = RETRY_MS; ; wait = Math.min(wait * 2, 5_000)) {
+    // Part of the batch, so without an end but that of the process: then the next one adopts the batch and comes to this.
+    for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
         await releaseBatch(ctx.redis, { ...release, epoch });
         // Acknowledged only where the release succeeded in the batch's own epoch.
@@ -133,7 +145,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
           waiters.tell(batch.id, { event: 'unknown' });
           epoch = undefined;
         }
-        await sleep(wait);
+        await wait(pauseMs);
       }
     }
   }
@@ -143,11 +155,13 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
       try {
         if ((await start(sealed)) === 'persist-directly') await persistDirectly(sealed);
       } catch (error) {
+        if (stopping.signal.aborted) return;
         ctx.log.warn(
           { err: error, batchId: sealed.batch.id },
           'a batch could not be queued; it stays in Redis and is offered again',
         );
       }
     },
+    stop: () => stopping.abort(),
   };
 }

@@ -27,8 +27,9 @@ export function readyz({ holdfast, stopping }: ApiDeps): ApiHandler {
   };
 }
 
-/** Any one of them may be down; Redis together with another leaves nothing to offer. */
+/** Any one of them may be down, once the service has begun; Redis together with another leaves nothing to offer. */
 function readiness(dependencies: readonly DependencyHealth[]): Readiness {
+  if (dependencies.some(({ stopsAll }) => stopsAll)) return 'unavailable';
   const down = new Set(dependencies.filter(({ ok }) => !ok).map(({ dependency }) => dependency));
   if (down.has('redis') && (down.has('postgres') || down.has('temporal'))) return 'unavailable';
   return down.size === 0 ? 'ready' : 'degraded';

@@ -5,6 +5,16 @@ import { SCRIPTS, type Script, script } from './scripts.ts';
 
 export type ScriptReply = readonly (string | number | readonly string[])[];
 
+/** What decides how long Redis keeps what it is given. */
+export interface ServerSettings {
+  /** `maxmemory-policy` */
+  readonly evictionPolicy: string;
+  /** `maxmemory` in bytes; 0 is no limit. */
+  readonly maxMemory: number;
+  /** `appendonly` */
+  readonly appendOnly: boolean;
+}
+
 /** One Redis connection for scripts, and one for messages when somebody listens. */
 export interface RedisStore {
   /**
@@ -21,8 +31,11 @@ export interface RedisStore {
   learnTime(micros: number): void;
   /** Listens to batch events; `onGap` is called whenever messages may have been missed. */
   subscribe(listener: (message: string) => void, onGap: () => void): void;
-  /** `maxmemory-policy`, or `undefined` where it cannot be read. */
-  evictionPolicy(): Promise<string | undefined>;
+  /**
+   * Settings of the server; `undefined` where its INFO does not name them.
+   * @throws RedisUnavailable or RedisOutcomeUnknown where Redis does not answer.
+   */
+  serverSettings(): Promise<ServerSettings | undefined>;
   /** @throws RedisUnavailable or RedisOutcomeUnknown where Redis does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -36,6 +49,11 @@ export interface RedisOptions {
   readonly name: string;
   /** Told of connection trouble; the client reconnects by itself. */
   readonly onError?: (error: Error) => void;
+  /**
+   * Called for each new connection before a script can be sent on it: what it asks is answered before any script is, and
+   * it may be another server than before.
+   */
+  readonly onConnected?: () => void;
 }
 
 function connect(options: RedisOptions, name: string): Redis {
@@ -77,6 +95,7 @@ export function connectRedis(options: RedisOptions): RedisStore {
     serverMayDiffer = true;
     connections += 1;
     if (connections > 1) reconnectedAt = performance.now();
+    options.onConnected?.();
     for (const { source } of SCRIPTS.values()) redis.script('LOAD', source).catch(() => {});
   });
 
@@ -115,10 +134,9 @@ export function connectRedis(options: RedisOptions): RedisStore {
         connection.subscribe(EVENTS_CHANNEL).then(onGap, () => {});
       });
     },
-    async evictionPolicy() {
+    async serverSettings() {
       try {
-        const info = await redis.info('memory');
-        return /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
+        return parseSettings(await redis.info());
       } catch (error) {
         throw classifyRedisError(error);
       }
@@ -134,5 +152,16 @@ export function connectRedis(options: RedisOptions): RedisStore {
       subscriber?.disconnect();
       redis.disconnect();
     },
+  };
+}
+
+function parseSettings(info: string): ServerSettings | undefined {
+  const field = (name: string) => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
+  const evictionPolicy = field('maxmemory_policy');
+  if (evictionPolicy === undefined) return undefined;
+  return {
+    evictionPolicy,
+    maxMemory: Number(field('maxmemory') ?? 0),
+    appendOnly: field('aof_enabled') === '1',
   };
 }

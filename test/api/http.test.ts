@@ -42,7 +42,10 @@ beforeAll(async () => {
   });
   const collections = readCollections('holdfast.config.json');
   for (let i = 0; i < 2; i += 1) {
-    const holdfast = await createHoldfast({ environment, collections, log });
+    const onFatal = (error: Error) => {
+      throw error;
+    };
+    const holdfast = createHoldfast({ environment, collections, log, onFatal });
     apis.push(await runApi({ environment, holdfast, log }));
   }
 });

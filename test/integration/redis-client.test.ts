@@ -367,6 +367,10 @@ describe('messages', () => {
   });
 });
 
-test('the eviction policy can be read', async () => {
-  expect(await store.evictionPolicy()).toBe('noeviction');
+test('the settings of the server can be read', async () => {
+  expect(await store.serverSettings()).toEqual({
+    evictionPolicy: 'noeviction',
+    maxMemory: 0,
+    appendOnly: false,
+  });
 });

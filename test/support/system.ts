@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Pool } from 'pg';
-import { startChild, untilReady } from '../../dev/services/child.ts';
+import { type Child, startChild, untilReady } from '../../dev/services/child.ts';
 import { onFreePort } from '../../dev/services/ports.ts';
 import { until } from '../../dev/until.ts';
 import { createDatabase, createNamespace, services, temporaryFolder } from './services.ts';
@@ -17,19 +17,22 @@ export interface SystemOptions {
   readonly temporalAddress?: string;
 }
 
-export interface ApiProcess {
-  readonly url: string;
+interface RunningProcess {
   readonly pid: number;
+  /** `exit code 0` or `signal SIGKILL`, once it is gone. */
+  readonly exited: Promise<string>;
+  /** The last lines it wrote. */
+  output(): string;
   kill(): Promise<void>;
   /** SIGTERM, and waits until it is gone. */
   stop(): Promise<void>;
 }
 
-export interface WorkerProcess {
-  readonly pid: number;
-  kill(): Promise<void>;
-  stop(): Promise<void>;
+export interface ApiProcess extends RunningProcess {
+  readonly url: string;
 }
+
+export type WorkerProcess = RunningProcess;
 
 /** API and worker processes as in production, on a Redis, a database and a namespace of their own. */
 export interface System {
@@ -40,10 +43,20 @@ export interface System {
   /** The first API's URL. */
   readonly url: string;
   startApi(env?: Readonly<Record<string, string>>): Promise<ApiProcess>;
-  startWorker(): Promise<WorkerProcess>;
+  startWorker(env?: Readonly<Record<string, string>>): Promise<WorkerProcess>;
   readonly workers: readonly WorkerProcess[];
   /** Ends every process and drops the database. Call it in `afterAll` or `afterEach`. */
   stop(): Promise<void>;
+}
+
+function processOf(child: Child): RunningProcess {
+  return {
+    pid: child.pid,
+    exited: child.exited,
+    output: () => child.lastOutput(),
+    kill: () => child.kill(),
+    stop: () => child.stop(),
+  };
 }
 
 const root = join(import.meta.dirname, '..', '..');
@@ -95,14 +108,14 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
         child,
         until(async () => (await fetch(`${url}/livez`)).ok, { what: 'the API answers', timeoutMs: 30_000 }),
       );
-      return { url, pid: child.pid, kill: () => child.kill(), stop: () => child.stop() };
+      return { url, ...processOf(child) };
     });
   }
 
-  async function startWorker(): Promise<WorkerProcess> {
-    const child = await run('worker', 'worker/main.js');
+  async function startWorker(extra: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
+    const child = await run('worker', 'worker/main.js', extra);
     stops.push(() => child.kill());
-    return { pid: child.pid, kill: () => child.kill(), stop: () => child.stop() };
+    return processOf(child);
   }
 
   const db = new Pool({ connectionString: databaseUrl, max: 4 });
@@ -113,7 +126,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     for (const step of stops.reverse()) await step().catch(() => {});
   };
   try {
-    const startedWorkers = await Promise.all(Array.from({ length: workers }, startWorker));
+    const startedWorkers = await Promise.all(Array.from({ length: workers }, () => startWorker()));
     const startedApis = await Promise.all(Array.from({ length: apis }, () => startApi()));
     return {
       redis,
