@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Epoch, epochNumber } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
@@ -10,6 +11,8 @@ import { unavailable } from './trouble.ts';
 
 /** How long to leave another process to its recovery before looking again. */
 const BUSY_PAUSE_MS = 50;
+/** A recovery that failed is tried again after this, or up to twice this: what it needs may be on its knees. */
+const FAILED_PAUSE_MS = 200;
 
 interface PartitionState {
   epoch: Epoch | undefined;
@@ -56,7 +59,7 @@ export function createEpochs(ctx: Context): Epochs {
 
   async function find(partition: number, state: PartitionState): Promise<Epoch | undefined> {
     const { epoch } = await currentEpoch(ctx.redis, partition);
-    return (
+    const found =
       accept(state, epoch) ??
       accept(
         state,
@@ -64,19 +67,38 @@ export function createEpochs(ctx: Context): Epochs {
           minEpochNumber: state.highest,
           seenVersion: state.seenVersion,
         }),
-      )
+      );
+    // Here, where all who wait share it: were each to pause by itself, somebody would always be looking.
+    if (found === undefined) await sleep(BUSY_PAUSE_MS);
+    return found;
+  }
+
+  /** One look at a time, shared by all. Its failure is shared with those that come shortly after, too. */
+  function findOnce(partition: number, state: PartitionState): Promise<Epoch | undefined> {
+    const done = () => {
+      state.finding = undefined;
+    };
+    state.finding ??= find(partition, state).then(
+      (epoch) => {
+        done();
+        return epoch;
+      },
+      (error: unknown) => {
+        // Whether Redis is there shows for free, and is watched closely while it is away.
+        if (error instanceof RedisUnavailable || error instanceof RedisOutcomeUnknown) done();
+        else setTimeout(done, FAILED_PAUSE_MS * (1 + Math.random())).unref();
+        throw error;
+      },
     );
+    return state.finding;
   }
 
   async function ensure(partition: number, deadlineAt: number): Promise<Epoch> {
     const state = stateOf(partition);
     for (;;) {
       if (state.epoch !== undefined) return state.epoch;
-      state.finding ??= find(partition, state).finally(() => {
-        state.finding = undefined;
-      });
       try {
-        const epoch = await beforeDeadline(state.finding, deadlineAt);
+        const epoch = await beforeDeadline(findOnce(partition, state), deadlineAt);
         if (epoch !== undefined) return epoch;
       } catch (error) {
         if (error instanceof HoldfastError && error.code === 'deadline-exceeded') {
@@ -91,7 +113,6 @@ export function createEpochs(ctx: Context): Epochs {
         if (error instanceof RedisUnavailable) throw error;
         throw unavailable(error);
       }
-      await pause(BUSY_PAUSE_MS, deadlineAt);
     }
   }
 

@@ -6,14 +6,24 @@ import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
 import { readFence, replaceFence } from '../storage/postgres/fence.ts';
 import { readEntries } from '../storage/postgres/read-entry.ts';
-import { currentEpoch, installEpoch, lockForRecovery, unlockRecovery } from '../storage/redis/recover.ts';
+import {
+  currentEpoch,
+  installEpoch,
+  lockForRecovery,
+  renewRecovery,
+  unlockRecovery,
+} from '../storage/redis/recover.ts';
 import { blockMs } from './block.ts';
 import type { Context } from './context.ts';
 import { readSlots } from './slots.ts';
 import { epochRandom, uniqueToken } from './tokens.ts';
 
-/** Longer than a recovery takes; one that takes longer is refused when it installs, and begins again. */
-const LOCK_MS = 30_000;
+/**
+ * How long others wait for a process that died in the middle of a recovery. One that was stopped for longer and wakes is
+ * refused when it installs, and begins again.
+ */
+const LOCK_MS = 3_000;
+const RENEW_MS = 1_000;
 const UNLOCK_RETRY_MS = 100;
 /** A wait for Redis' clock beyond this is no tolerated difference but a wrong clock. */
 const LONGEST_CLOCK_WAIT_MS = 20_000;
@@ -50,6 +60,7 @@ export async function recoverPartition(
   if (lock.outcome === 'valid') return lock.epoch;
   if (lock.outcome === 'busy') return undefined;
 
+  const letGo = keepLock(ctx, partition, token);
   try {
     crashPoint('after-lock');
     const started = performance.now();
@@ -112,7 +123,19 @@ export async function recoverPartition(
   } catch (error) {
     void giveBack(ctx, partition, token);
     throw error;
+  } finally {
+    letGo();
   }
+}
+
+/** Renews the lock until the function it answers is called. Every step of a recovery has a deadline, so that is called. */
+function keepLock(ctx: Context, partition: number, token: string): () => void {
+  const timer = setInterval(() => {
+    // A renewal that fails needs no answer: a lock that ran out is found when the epoch is installed.
+    renewRecovery(ctx.redis, partition, { token, lockMs: LOCK_MS }).catch(() => {});
+  }, RENEW_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /**

@@ -2,10 +2,11 @@ import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
 import { describeError, isUnreachable, sqlState } from '../storage/postgres/errors.ts';
 import { RedisOutcomeUnknown, RedisOutOfMemory, RedisUnavailable } from '../storage/redis/errors.ts';
-import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
+import { isTemporalUnreachable, UnreadableBatch } from '../storage/temporal/errors.ts';
 
 /** Seconds after which trying again makes sense while a dependency is away. */
 const RETRY_AFTER_SECONDS = 1;
+const UPGRADE_AFTER_SECONDS = 30;
 
 /**
  * The failure of a step that changes nothing (a read, a recovery), or that certainly did not happen, as its caller should
@@ -26,6 +27,13 @@ export function unavailable(error: unknown): unknown {
       'dependency-unavailable',
       'Temporal cannot be reached, so writes that wait there cannot be ruled out.',
       { dependency: 'temporal', retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error },
+    );
+  }
+  if (error instanceof UnreadableBatch) {
+    return new HoldfastError(
+      'dependency-unavailable',
+      `Temporal holds writes of a newer version of Holdfast (${error.message}): upgrade this process. Nothing accepted is lost; this request did nothing.`,
+      { dependency: 'temporal', retryAfterSeconds: UPGRADE_AFTER_SECONDS, cause: error },
     );
   }
   if (isUnreachable(error) || sqlState(error) !== undefined) {

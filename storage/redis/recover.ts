@@ -102,6 +102,16 @@ export async function installEpoch(
   return statusOf(reply) === 'ok';
 }
 
+/** Prolongs the lock of a recovery: scripts/renew.lua. `false` where it was lost: installing will fail. */
+export async function renewRecovery(
+  redis: RedisStore,
+  partition: number,
+  options: { readonly token: string; readonly lockMs: number },
+): Promise<boolean> {
+  const reply = await redis.run('renew', [partitionKeys(partition).lock], [options.token, options.lockMs]);
+  return statusOf(reply) === 'ok';
+}
+
 /** Gives a failed recovery's lock back: scripts/unlock.lua. */
 export async function unlockRecovery(redis: RedisStore, partition: number, token: string): Promise<void> {
   await redis.run('unlock', [partitionKeys(partition).lock], [token]);

@@ -11,6 +11,14 @@ export class TemporalUnreachable extends Error {
   }
 }
 
+/** The workflow of a slot holds no batch that this version can read: one of a newer format, most likely. */
+export class UnreadableBatch extends Error {
+  constructor(workflowId: string) {
+    super(`${workflowId} holds no batch that this version can read`);
+    this.name = 'UnreadableBatch';
+  }
+}
+
 export function isTemporalUnreachable(error: unknown): error is TemporalUnreachable {
   return error instanceof TemporalUnreachable;
 }

@@ -3,7 +3,7 @@ import { slotWorkflowId } from '../../config/temporal-names.ts';
 import type { BatchInput, BatchResult } from '../../workflows/messages.ts';
 import type { Temporal } from './client.ts';
 import { describeSlot } from './describe-slot.ts';
-import { isNoSuchRun, withDeadline } from './errors.ts';
+import { isNoSuchRun, UnreadableBatch, withDeadline } from './errors.ts';
 
 /** One run, named fully: only then are several calls sure to speak of the same one. */
 export interface ExactRun {
@@ -53,7 +53,7 @@ function decode<T>(
 /**
  * The input of a batch workflow, from its first history event: needs no worker. `undefined` where the run does not exist.
  * @throws TemporalUnreachable
- * @throws TypeError where the run is no batch, or one of a newer format.
+ * @throws UnreadableBatch where the run is no batch, or one of a newer format.
  */
 export async function readInput(temporal: Temporal, run: ExactRun): Promise<BatchInput | undefined> {
   const event = await readEvent(temporal, run, 'first');
@@ -61,9 +61,7 @@ export async function readInput(temporal: Temporal, run: ExactRun): Promise<Batc
   const payloads = event.workflowExecutionStartedEventAttributes?.input?.payloads;
   const input = await decode<BatchInput | undefined>(temporal, run, payloads);
   if (input?.format !== 1) {
-    throw new TypeError(
-      `${slotWorkflowId(run.partition, run.slot)} holds no batch that this version can read`,
-    );
+    throw new UnreadableBatch(slotWorkflowId(run.partition, run.slot));
   }
   return input;
 }

@@ -62,6 +62,7 @@ async function query(
  * What the batch in a slot still holds. Asks a worker first; without an answer in time reads Describe and the first
  * history event, which need none.
  * @throws TemporalUnreachable
+ * @throws UnreadableBatch
  */
 export async function readPending(temporal: Temporal, request: ReadPendingRequest): Promise<Pending> {
   const { partition, slot, deadlineMs } = request;
