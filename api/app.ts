@@ -6,15 +6,20 @@ import { inFlightLimit } from './middleware/in-flight.ts';
 import { answerNotFound } from './middleware/not-found.ts';
 import { rawPath } from './path.ts';
 import { deleteEntry } from './routes/delete-entry.ts';
+import { discardDeadLetter } from './routes/discard-dead-letter.ts';
+import { discardWrites } from './routes/discard-writes.ts';
 import { explainEntry } from './routes/explain-entry.ts';
 import { incrementEntry } from './routes/increment-entry.ts';
 import { listCollections } from './routes/list-collections.ts';
+import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { livez } from './routes/livez.ts';
 import { putEntry } from './routes/put-entry.ts';
 import { readEntry } from './routes/read-entry.ts';
 import { readyz } from './routes/readyz.ts';
+import { retryDeadLetter } from './routes/retry-dead-letter.ts';
 
 const COLLECTIONS = '/v1/collections';
+const OPS = '/ops/v1';
 const ENTRY = `${COLLECTIONS}/:collection/entries/:key`;
 
 /**
@@ -35,6 +40,11 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   app.post(`${ENTRY}/increment`, writing(incrementEntry(deps)));
   app.get(`${ENTRY}/explanation`, reading(explainEntry(deps)));
   app.get(COLLECTIONS, reading(listCollections(deps)));
+
+  app.post(`${OPS}/batches/:workflowId/discard`, writing(discardWrites(deps)));
+  app.get(`${OPS}/dead-letters`, reading(listDeadLetters(deps)));
+  app.post(`${OPS}/dead-letters/:id/retry`, writing(retryDeadLetter(deps)));
+  app.post(`${OPS}/dead-letters/:id/discard`, writing(discardDeadLetter(deps)));
 
   // Probes are answered however busy the process is.
   app.get('/livez', livez);

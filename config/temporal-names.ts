@@ -10,3 +10,9 @@ export const REPAIR_CACHE_WORKFLOW = 'repairCache';
 export function slotWorkflowId(partition: number, slot: number): string {
   return `write-behind:${partitionName(partition)}:${slotName(slot)}`;
 }
+
+/** The slot that a workflow id names; `undefined` where it is no batch workflow's. */
+export function parseSlotWorkflowId(workflowId: string): { partition: number; slot: number } | undefined {
+  const match = /^write-behind:p(\d{2}):s(\d{2})$/.exec(workflowId);
+  return match === null ? undefined : { partition: Number(match[1]), slot: Number(match[2]) };
+}

@@ -44,7 +44,8 @@ export function followBatches(ctx: Context, epochs: Epochs, waiters: Waiters, fl
       // Of an older epoch and not adopted by this one: nobody can tell what became of it.
       else if (parseBatchId(batchId)?.epoch !== epoch) waiters.tell(batchId, { event: 'unknown' });
       else if (state === 'gone') {
-        const setAside = new Set((await deadLettersOf(ctx.db, batchId)).map(entryId));
+        const waiting = waiters.writesOf(batchId);
+        const setAside = new Set((await deadLettersOf(ctx.db, batchId, waiting)).map(entryId));
         waiters.tell(batchId, { event: 'persisted', setAside });
       }
     }

@@ -9,8 +9,10 @@ import { connectTemporal } from '../storage/temporal/client.ts';
 import { followBatches } from './batch-events.ts';
 import { createCacheRepairs } from './cache-repairs.ts';
 import type { Context } from './context.ts';
+import { createDeadLetters } from './dead-letters.ts';
 import { beforeDeadline } from './deadline.ts';
 import { createDirectWrites } from './direct-write.ts';
+import { createDiscardWrites } from './discard-writes.ts';
 import { createEpochs, type Epochs } from './epochs.ts';
 import { createExplain } from './explain.ts';
 import { createFlusher } from './flusher.ts';
@@ -78,7 +80,8 @@ export function createHoldfast(deps: {
   const patience = createRedisPatience();
   const settling = createSettling(ctx, { waiters, flusher });
   const reader = createReader(ctx, { epochs, batches, patience, settling });
-  const direct = createDirectWrites(ctx, createCacheRepairs(ctx));
+  const repairs = createCacheRepairs(ctx);
+  const direct = createDirectWrites(ctx, repairs);
   const writeBehind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
   const writeThrough = createWriteThrough(ctx, { epochs, direct, patience });
   const explain = createExplain(ctx, epochs, batches);
@@ -88,6 +91,7 @@ export function createHoldfast(deps: {
 
   return {
     collections,
+    operations: { discardWrites: createDiscardWrites(ctx, epochs), ...createDeadLetters(ctx, repairs) },
     read: reader.read,
     put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
     delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),

@@ -8,6 +8,7 @@ import type { Epoch } from '../domain/epoch.ts';
 import type { Dependency } from '../domain/errors.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
+import type { Operations } from './operations.ts';
 
 export interface RequestOptions {
   /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */
@@ -74,6 +75,7 @@ export interface DependencyHealth {
 /** The use cases behind the HTTP API. Every method throws HoldfastError for what a caller can act on. */
 export interface Holdfast {
   readonly collections: Collections;
+  readonly operations: Operations;
   /** @throws dependency-unavailable, deadline-exceeded. */
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
   /**

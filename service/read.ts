@@ -270,7 +270,8 @@ export function createReader(
         for (;;) {
           const answer = await readLatest(ref, collection, deadlineAt);
           if (collection.reads === 'latest' || answer.unsettled === undefined) return answer;
-          if (await settling.queued(ref, answer.unsettled, deadlineAt)) return answer;
+          const read = { ...ref, version: answer.state.version };
+          if (await settling.queued(read, answer.unsettled, deadlineAt)) return answer;
         }
       } catch (error) {
         throw unavailable(error);

@@ -1,5 +1,6 @@
-import { type EntryRef, entryId } from '../domain/entry.ts';
+import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
+import type { EntryVersion } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Context } from './context.ts';
 import { pause, remainingMs } from './deadline.ts';
@@ -12,11 +13,11 @@ const LOOK_AGAIN_MS = 50;
 /** For collections with durable reads: waits until what a read found cannot be lost any more. */
 export interface Settling {
   /**
-   * Whether the value may be returned: its batch is in Temporal. `false`: nobody can tell, or the write was undone: read
+   * Whether this version may be returned: its batch is in Temporal. `false`: nobody can tell, or the write was undone: read
    * again.
    * @throws HoldfastError `deadline-exceeded`.
    */
-  queued(ref: EntryRef, unsettled: Unsettled, deadlineAt: number): Promise<boolean>;
+  queued(entry: EntryVersion, unsettled: Unsettled, deadlineAt: number): Promise<boolean>;
 }
 
 export function createSettling(
@@ -25,15 +26,14 @@ export function createSettling(
 ): Settling {
   const { waiters, flusher } = deps;
   return {
-    async queued(ref, unsettled, deadlineAt) {
+    async queued(entry, unsettled, deadlineAt) {
       if (remainingMs(deadlineAt) <= 0) throw notInTime();
       if (unsettled === 'somewhere') {
         await pause(LOOK_AGAIN_MS, deadlineAt);
         return false;
       }
-      const id = entryId(ref);
-      const waiting = waiters.wait(unsettled, id, 'queued', remainingMs(deadlineAt));
-      flusher.wake(partitionOf(id, ctx.environment.PARTITIONS));
+      const waiting = waiters.wait(unsettled, entry, 'queued', remainingMs(deadlineAt));
+      flusher.wake(partitionOf(entryId(entry), ctx.environment.PARTITIONS));
       const reached = await waiting;
       if (reached === 'timeout') throw notInTime();
       return reached === 'queued' || reached === 'persisted';

@@ -1,12 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import { type Acknowledgement, satisfies } from '../domain/acknowledgement.ts';
 import { type BatchId, parseBatchId } from '../domain/batch.ts';
+import { entryId } from '../domain/entry.ts';
+import type { EntryVersion } from '../domain/mutation.ts';
 
 /** What a waiting write learns. `set-aside`: its mutation did not reach its row. `unknown`: nobody can tell. `timeout`: it gave up. */
 export type WaitResult = Acknowledgement | 'set-aside' | 'unknown' | 'timeout';
 
 interface Waiter {
-  readonly entryId: string;
+  /** The write that waits; a later one of the same entry may have replaced it in the batch. */
+  readonly write: EntryVersion;
   readonly wanted: Acknowledgement;
   readonly since: number;
   reached: Acknowledgement;
@@ -27,7 +30,14 @@ export interface Waiters {
    * Waits until the batch reached `wanted`, or its fate is known to be otherwise, or `timeoutMs` passed; then the result is
    * the best level reached, or `timeout` where that is only `cached`.
    */
-  wait(batchId: BatchId, entryId: string, wanted: Acknowledgement, timeoutMs: number): Promise<WaitResult>;
+  wait(
+    batchId: BatchId,
+    write: EntryVersion,
+    wanted: Acknowledgement,
+    timeoutMs: number,
+  ): Promise<WaitResult>;
+  /** The writes that wait for a batch. */
+  writesOf(batchId: BatchId): EntryVersion[];
   tell(batchId: BatchId, news: BatchNews): void;
   /** How many writes of a partition wait to be queued. */
   waitingForQueue(partition: number): number;
@@ -47,7 +57,7 @@ export function createWaiters(): Waiters {
     if (news.event === 'unknown') {
       waiter.settle(waiter.reached === 'cached' ? 'unknown' : waiter.reached);
     } else if (news.event === 'persisted') {
-      waiter.settle(news.setAside.has(waiter.entryId) ? 'set-aside' : 'persisted');
+      waiter.settle(news.setAside.has(entryId(waiter.write)) ? 'set-aside' : 'persisted');
     } else {
       waiter.reached = 'queued';
       waiter.leaveQueue();
@@ -60,13 +70,13 @@ export function createWaiters(): Waiters {
   }
 
   return {
-    wait(batchId, entryId, wanted, timeoutMs) {
+    wait(batchId, write, wanted, timeoutMs) {
       const partition = parseBatchId(batchId)?.partition ?? 0;
       return new Promise((resolve) => {
         let settled = false;
         let inQueue = true;
         const waiter: Waiter = {
-          entryId,
+          write,
           wanted,
           since: performance.now(),
           reached: 'cached',
@@ -97,6 +107,7 @@ export function createWaiters(): Waiters {
         else others.add(waiter);
       });
     },
+    writesOf: (batchId) => [...(waiting.get(batchId) ?? [])].map(({ write }) => write),
     tell(batchId, news) {
       if (news.event === 'persisted' || (news.event === 'queued' && !recent.has(batchId)))
         recent.set(batchId, news);

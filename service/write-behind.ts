@@ -140,7 +140,7 @@ export function createWriteBehind(
     const timeoutMs = Math.max(1, remainingMs(options.deadlineAt) - LAST_QUESTION_MS);
     const waiting = waiters.wait(
       staged.batchId,
-      entryId({ collection: collection.name, key }),
+      { collection: collection.name, key, version: staged.version },
       wanted,
       timeoutMs,
     );
@@ -150,7 +150,7 @@ export function createWriteBehind(
     if (result === 'set-aside') {
       throw new HoldfastError(
         'invalid-request',
-        'PostgreSQL refused the value; it was put into the dead letters and the entry keeps its former value.',
+        'The write did not reach the database: PostgreSQL refused its value, or an operator discarded it. It was put into the dead letters, and the entry keeps its former value.',
       );
     }
     if (result !== 'timeout') return receipt(result);

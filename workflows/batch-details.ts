@@ -15,7 +15,7 @@ const ADVICE: Record<StatusAnswer['state'], string> = {
     'Once the cause is gone, the update `retryNow` saves the wait.',
   stuck:
     'PostgreSQL refuses the batch for a reason that waiting does not mend (a missing table, a missing permission). Mend the cause, then run the update `retryNow`. ' +
-    'Without it the batch is tried again every few minutes. Single writes can be given up with the update `discard`. ' +
+    'Without it the batch is tried again every few minutes. Single writes can be given up through the API (`POST /ops/v1/batches/…/discard`). ' +
     'Do not terminate this workflow: its writes are nowhere else.',
   releasing:
     'The batch is settled in PostgreSQL. Redis is being told; this is tried again until it succeeds.',

@@ -133,8 +133,8 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
       const dropped = new Set(ids);
       discarded = [...discarded, ...pending.filter((m) => dropped.has(entryId(m))).map(entryVersion)];
       pending = pending.filter((m) => !dropped.has(entryId(m)));
-      // An attempt in flight may still commit what was discarded. Today that is all a discard can promise; once discards
-      // are recorded in PostgreSQL before this update is sent, persisting skips them and this update only informs.
+      // This only informs: whoever discards has recorded it in PostgreSQL before, so that an attempt in flight, or a batch
+      // that holds the same write, skips it. Sent by hand, without the record, an attempt in flight may still commit.
       attempts.interrupt();
       show();
       return answer();

@@ -10,8 +10,8 @@ import type { Database } from './database-types.ts';
 import { isDataError, refusalMessage, serverError } from './errors.ts';
 
 /**
- * `superseded`: the row has this version or a newer one; take a new version above it and repeat. `too-late`: the deadline
- * had passed. `precondition-failed` carries the version of the entry, 0 where it does not exist. In all of these nothing
+ * `superseded`: the row has this version or a newer one, or there is none and the tombstones up to `version` were pruned;
+ * take a new version above it and repeat. `too-late`: the deadline had passed. `precondition-failed` carries the version of the entry, 0 where it does not exist. In all of these nothing
  * was written.
  */
 export type NotCommitted =

@@ -24,7 +24,7 @@ type Verdict = 'committed' | 'superseded' | 'precondition-failed' | 'too-late' |
 
 export interface CommitAnswer {
   readonly verdict: Verdict;
-  /** Of the row before, a tombstone included; 0 where there was none. */
+  /** Of the row before, a tombstone included. Where there was none, the prune floor: a tombstone may have been there. */
   readonly version: Version;
   /** Of the entry before; 0 where there was none or it was deleted. */
   readonly liveVersion: Version;
@@ -90,7 +90,7 @@ function statement(commit: RowCommit): RawBuilder<Attempt> {
       SELECT version, deleted${counterOnly(sql`, value`)} FROM ${table}
       WHERE collection = ${ref.collection} AND key = ${ref.key} FOR UPDATE
     ), state AS MATERIALIZED (
-      SELECT coalesce(b.version, 0) AS version,
+      SELECT coalesce(b.version, (SELECT floor FROM pruning), 0) AS version,
              CASE WHEN b.deleted IS FALSE THEN b.version ELSE 0 END AS live_version,
              b.version IS NOT NULL AS present,
              EXISTS (SELECT FROM partition_clocks WHERE partition = ${partition}) AS known,

@@ -1,12 +1,97 @@
 import { type Kysely, sql } from 'kysely';
 import type { BatchId } from '../../domain/batch.ts';
+import type { EntryKind, EntryRef } from '../../domain/entry.ts';
+import type { EntryVersion } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import type { SetAside } from './types.ts';
 
-/** The mutations that were set aside when this batch was persisted, in key order. */
-export async function deadLettersOf(db: Kysely<Database>, batchId: BatchId): Promise<SetAside[]> {
-  const { rows } = await sql<SetAside>`
-    SELECT collection, key, version, sqlstate, message FROM dead_letters
-    WHERE batch_id = ${batchId} ORDER BY collection, key, version`.execute(db);
+/** A write that did not reach its row, and why. */
+export interface DeadLetter extends SetAside {
+  readonly id: number;
+  readonly kind: EntryKind;
+  readonly partition: number;
+  readonly batchId: BatchId;
+  /** The beginning of its text; `null` for a deletion. */
+  readonly value: string | null;
+  /** Of the whole text, in characters. */
+  readonly valueLength: number;
+  readonly createdAt: Date;
+  /** `dead`: PostgreSQL refused it, for `message`. `discarded`: a person gave it up, for `reason`. */
+  readonly state: 'dead' | 'discarded';
+  readonly reason: string | null;
+  readonly decidedBy: string | null;
+  readonly decidedAt: Date | null;
+}
+
+/** A value may have hundreds of KB: a list shows so many characters. */
+const SHOWN_CHARACTERS = 1_000;
+
+/** The dead letters with an id above `after`, oldest first, at most `limit` of them. */
+export async function listDeadLetters(
+  db: Kysely<Database>,
+  { after, limit }: { readonly after: number; readonly limit: number },
+): Promise<DeadLetter[]> {
+  const { rows } = await sql<DeadLetter>`
+    SELECT id, collection, key, version, kind, partition, batch_id AS "batchId",
+           left(value, ${SHOWN_CHARACTERS}::integer) AS value, coalesce(length(value), 0) AS "valueLength",
+           state, sqlstate, message, reason, decided_by AS "decidedBy", decided_at AS "decidedAt",
+           created_at AS "createdAt"
+    FROM dead_letters WHERE id > ${after}::bigint ORDER BY id LIMIT ${limit}::integer`.execute(db);
+  return rows;
+}
+
+/** Which write a dead letter is about; `undefined` where there is none with this id. */
+export async function findDeadLetter(
+  db: Kysely<Database>,
+  id: number,
+): Promise<(EntryVersion & Pick<DeadLetter, 'state'>) | undefined> {
+  const { rows } = await sql<EntryVersion & Pick<DeadLetter, 'state'>>`
+    SELECT collection, key, version, state FROM dead_letters WHERE id = ${id}::bigint`.execute(db);
+  return rows[0];
+}
+
+/**
+ * Gives up a write that PostgreSQL had refused: it will not be retried. The record stays, since readers and batches need
+ * it. Answers whether it was still `dead`.
+ */
+export async function discardDeadLetter(
+  db: Kysely<Database>,
+  id: number,
+  { reason, by }: { readonly reason: string; readonly by: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    UPDATE dead_letters
+    SET state = 'discarded', reason = ${reason}, decided_by = ${by}, decided_at = now()
+    WHERE id = ${id}::bigint AND state = 'dead' RETURNING 1`.execute(db);
+  return rows.length > 0;
+}
+
+/**
+ * The entries of a settled batch whose writes did not reach their rows: those listed under the batch's own id, and those
+ * of `waiting` (writes that the batch held or had replaced by later ones) that are listed under the id of another batch
+ * which held the same mutation. Those are known by their rows: a row that is still older than the write shows that the
+ * write is not in it. Without that, the dead letter of a later write of the entry would be taken for this one's.
+ */
+export async function deadLettersOf(
+  db: Kysely<Database>,
+  batchId: BatchId,
+  waiting: readonly EntryVersion[],
+): Promise<EntryRef[]> {
+  const { rows } = await sql<EntryRef>`
+    SELECT collection, key FROM dead_letters WHERE batch_id = ${batchId}
+    UNION
+    SELECT w.collection, w.key FROM unnest(
+      ${waiting.map((w) => w.collection)}::text[], ${waiting.map((w) => w.key)}::text[],
+      ${waiting.map((w) => w.version)}::bigint[]
+    ) AS w (collection, key, version)
+    JOIN dead_letters AS d ON d.collection = w.collection AND d.key = w.key AND d.version >= w.version
+    WHERE NOT EXISTS (
+      SELECT FROM documents AS t
+      WHERE t.collection = w.collection AND t.key = w.key AND t.version >= w.version
+    ) AND NOT EXISTS (
+      SELECT FROM counters AS t
+      WHERE t.collection = w.collection AND t.key = w.key AND t.version >= w.version
+    )
+    ORDER BY collection, key`.execute(db);
   return rows;
 }

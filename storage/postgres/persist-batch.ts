@@ -5,8 +5,11 @@ import { entryId } from '../../domain/entry.ts';
 import { mergeMutations } from '../../domain/merge.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
+import { decisionsOn } from './decisions.ts';
+import { sharedWithDecisions } from './partition-lock.ts';
+import { withoutPruned } from './prune-floor.ts';
 import { recordDeadLetters, upsertOrRefuse } from './set-aside.ts';
-import type { PersistOutcome, SetAside } from './types.ts';
+import type { PersistOutcome } from './types.ts';
 import { byPrimaryKey } from './upsert-mutations.ts';
 
 /** How often a batch may find itself adopted between being refused and recording that. Once is rare already. */
@@ -14,8 +17,8 @@ const MAX_TRIES = 5;
 
 /**
  * Carries a whole batch into PostgreSQL in one transaction. Safe to repeat, to reorder and to run in parallel with any
- * other batch. What PostgreSQL refuses for what it holds is set aside in `dead_letters`; the rest commits. A batch of an
- * epoch that ended without adopting it is refused, for good.
+ * other batch. What PostgreSQL refuses for what it holds is set aside in `dead_letters`; what is listed there already is
+ * skipped; the rest commits. A batch of an epoch that ended without adopting it is refused, for good.
  *
  * @param options.signal ends the call at once with the signal's reason; the transaction then stops before its next
  * statement, or still commits, which a repetition finds out
@@ -54,13 +57,15 @@ async function persistIn(
   signal?: AbortSignal,
 ): Promise<PersistOutcome> {
   signal?.throwIfAborted();
-  const { refusedBefore, listed } = await knownOf(trx, batch, mutations);
-  if (refusedBefore) return { outcome: 'refused' };
+  if (await refusedBefore(trx, batch)) return { outcome: 'refused' };
+  // Only now, with the lock held: what a discard commits while that is waited for must be seen.
+  const { listed, floor } = await decisionsOn(trx, mutations);
   await sql`SAVEPOINT writes`.execute(trx);
 
   // Locks are taken in one order by everyone: documents, counters, dead letters, each by key, the partition's row last.
   const skipped = new Set(listed.map((row) => `${row.version} ${entryId(row)}`));
-  const wanted = mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
+  const undecided = mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
+  const wanted = await withoutPruned(trx, undecided, floor);
   const refused = [
     ...(await upsertOrRefuse(trx, 'document', ofKind(wanted, 'document'), signal)),
     ...(await upsertOrRefuse(trx, 'counter', ofKind(wanted, 'counter'), signal)),
@@ -84,25 +89,12 @@ function ofKind(mutations: readonly Mutation[], kind: Mutation['kind']): Mutatio
   return mutations.filter((m) => m.kind === kind);
 }
 
-/** Whether the batch was refused before, and which of its mutations are listed in `dead_letters`. */
-async function knownOf(
-  trx: Transaction<Database>,
-  batch: Batch,
-  mutations: readonly Mutation[],
-): Promise<{ refusedBefore: boolean; listed: SetAside[] }> {
-  const refusal = await sql`/* read-refused-batch */ SELECT 1 FROM refused_batches
-    WHERE batch_id = ${batch.id}`.execute(trx);
-  if (refusal.rows.length > 0) return { refusedBefore: true, listed: [] };
-  const { rows } = await sql<SetAside>`/* read-dead-letters */
-    SELECT d.collection, d.key, d.version, d.sqlstate, d.message
-    FROM unnest(
-      ${mutations.map((m) => m.collection)}::text[], ${mutations.map((m) => m.key)}::text[],
-      ${mutations.map((m) => m.version)}::bigint[]
-    ) AS m (collection, key, version)
-    JOIN dead_letters AS d ON d.collection = m.collection AND d.key = m.key AND d.version = m.version`.execute(
-    trx,
-  );
-  return { refusedBefore: false, listed: rows };
+/** Whether the batch was refused before. Takes the lock that keeps decisions about single writes out until the commit. */
+async function refusedBefore(trx: Transaction<Database>, batch: Batch): Promise<boolean> {
+  const { rows } = await sql<{ refused: boolean }>`/* begin-batch */
+    SELECT EXISTS (SELECT FROM refused_batches WHERE batch_id = ${batch.id}) AS refused,
+           ${sharedWithDecisions(batch.partition)}`.execute(trx);
+  return rows[0]?.refused === true;
 }
 
 /**

@@ -68,6 +68,6 @@ export async function recordDeadLetters(
 }
 
 /** `text` cannot hold U+0000, which no JSON text contains: written as its escape, so that recording never fails. */
-function storableText(value: string | null): string | null {
+export function storableText(value: string | null): string | null {
   return value === null ? null : value.replaceAll('\0', '\\u0000');
 }

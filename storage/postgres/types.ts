@@ -8,11 +8,14 @@ export interface Row extends EntryRef {
   readonly value: string | null;
 }
 
-/** A mutation that PostgreSQL refused for what it holds. It was put into `dead_letters`; the rest of its batch committed. */
+/**
+ * A mutation that is listed in `dead_letters`, and so not in its row: PostgreSQL refused it for what it holds, or a person
+ * discarded it (then there is no SQLSTATE and no message). The rest of its batch committed.
+ */
 export interface SetAside extends EntryRef {
   readonly version: Version;
-  readonly sqlstate: string;
-  readonly message: string;
+  readonly sqlstate: string | null;
+  readonly message: string | null;
 }
 
 /**

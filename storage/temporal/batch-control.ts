@@ -13,12 +13,12 @@ const RETRY_AFTER_SECONDS = 5;
 /** Sends an update and waits for its answer. The update itself carries the deadline: see `notAfter`. */
 async function update<Request extends { readonly notAfter: number }>(
   temporal: Temporal,
-  workflowId: string,
+  run: { readonly workflowId: string; readonly runId?: string },
   name: 'retryNow' | 'discard',
   request: Request,
   deadlineMs: number,
 ): Promise<UpdateAnswer> {
-  const handle = temporal.client.workflow.getHandle(workflowId);
+  const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   try {
     return await withDeadline(temporal.client, deadlineMs, () =>
       handle.executeUpdate<UpdateAnswer, [Request]>(name, { args: [request] }),
@@ -48,19 +48,21 @@ async function update<Request extends { readonly notAfter: number }>(
  */
 export function retryNow(temporal: Temporal, workflowId: string, deadlineMs: number): Promise<UpdateAnswer> {
   const request = { notAfter: Date.now() + deadlineMs } satisfies RetryRequest;
-  return update(temporal, workflowId, 'retryNow', request, deadlineMs);
+  return update(temporal, { workflowId }, 'retryNow', request, deadlineMs);
 }
 
 /**
- * Gives up single writes of a batch. Errors as {@link retryNow}, and `invalid-request` where the reason is empty or longer
- * than 500 characters, or an entry is not pending in the batch.
+ * Tells a batch that writes of it were discarded, so that it stops carrying them. Only informs: what makes a discard is its
+ * record in PostgreSQL, which must be there first. Names the run: the next batch of the slot may hold newer writes of the
+ * same entries. Errors as {@link retryNow}, and `invalid-request` where the reason is empty or longer than 500 characters,
+ * or an entry is not pending in the batch.
  */
-export function discard(
+export function informOfDiscard(
   temporal: Temporal,
-  workflowId: string,
+  run: { readonly workflowId: string; readonly runId: string },
   { ids, reason }: Pick<DiscardRequest, 'ids' | 'reason'>,
   deadlineMs: number,
 ): Promise<UpdateAnswer> {
   const request = { ids, reason, notAfter: Date.now() + deadlineMs } satisfies DiscardRequest;
-  return update(temporal, workflowId, 'discard', request, deadlineMs);
+  return update(temporal, run, 'discard', request, deadlineMs);
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
 import { HoldfastError } from '../../domain/errors.ts';
-import { discard, retryNow } from '../../storage/temporal/batch-control.ts';
+import { informOfDiscard, retryNow } from '../../storage/temporal/batch-control.ts';
 import { startBatch } from '../../storage/temporal/start-batch.ts';
 import { installQuietRuntime, PERSISTED } from '../workflow/harness.ts';
 import { batch, createQueue, SEALED_AT, type TestQueue } from './temporal-queue.ts';
@@ -13,8 +13,22 @@ beforeAll(async () => {
 });
 afterAll(() => queue?.close());
 
-const start = (slot: number) =>
-  startBatch(queue.temporal, { batch: batch(1), slot, sealedAt: SEALED_AT, deadlineMs: 10_000 });
+const start = async (slot: number, number = 1): Promise<string> => {
+  const started = await startBatch(queue.temporal, {
+    batch: batch(number),
+    slot,
+    sealedAt: SEALED_AT,
+    deadlineMs: 10_000,
+  });
+  return started.runId;
+};
+const discard = (slot: number, runId: string, deadlineMs: number) =>
+  informOfDiscard(
+    queue.temporal,
+    { workflowId: slotWorkflowId(0, slot), runId },
+    { ids: ['carts/a'], reason: 'x' },
+    deadlineMs,
+  );
 const failureOf = async (attempt: Promise<unknown>): Promise<HoldfastError> => {
   const error = await attempt.then(
     () => undefined,
@@ -25,10 +39,7 @@ const failureOf = async (attempt: Promise<unknown>): Promise<HoldfastError> => {
 };
 
 it('without a worker an update ends with a clear error, and is not done later behind the back of the caller', async () => {
-  await start(0);
-  const error = await failureOf(
-    discard(queue.temporal, slotWorkflowId(0, 0), { ids: ['carts/a'], reason: 'x' }, 300),
-  );
+  const error = await failureOf(discard(0, await start(0), 300));
   expect(error).toMatchObject({ code: 'dependency-unavailable', details: { dependency: 'temporal' } });
   const result = await queue.withWorker({}, () =>
     queue.temporal.client.workflow.getHandle(slotWorkflowId(0, 0)).result(),
@@ -37,7 +48,7 @@ it('without a worker an update ends with a clear error, and is not done later be
 });
 
 it('a discard and a retry do what they say', async () => {
-  await start(1);
+  const runId = await start(1);
   let up = false;
   const persisted: number[] = [];
   const id = slotWorkflowId(0, 1);
@@ -51,10 +62,8 @@ it('a discard and a retry do what they say', async () => {
     },
     async () => {
       await vi.waitFor(() => retryNow(queue.temporal, id, 5_000), 20_000);
-      expect(await discard(queue.temporal, id, { ids: ['carts/a'], reason: 'x' }, 5_000)).toMatchObject({
-        pending: 2,
-      });
-      const refused = await failureOf(discard(queue.temporal, id, { ids: ['carts/a'], reason: 'x' }, 5_000));
+      expect(await discard(1, runId, 5_000)).toMatchObject({ pending: 2 });
+      const refused = await failureOf(discard(1, runId, 5_000));
       expect(refused).toMatchObject({
         code: 'invalid-request',
         message: expect.stringMatching(/not pending/),
@@ -64,6 +73,29 @@ it('a discard and a retry do what they say', async () => {
     },
   );
   expect(persisted).toEqual([2]);
+});
+
+it('a discard never reaches the next batch of the slot, which may hold newer writes of the same entries', async () => {
+  const former = await start(2);
+  let up = true;
+  await queue.withWorker(
+    {
+      async persistBatch() {
+        if (!up) throw new Error('connection refused');
+        return PERSISTED;
+      },
+    },
+    async () => {
+      const { workflow } = queue.temporal.client;
+      await workflow.getHandle(slotWorkflowId(0, 2), former).result();
+      up = false;
+      await start(2, 2);
+      expect(await failureOf(discard(2, former, 5_000))).toMatchObject({ code: 'invalid-request' });
+      up = true;
+      await vi.waitFor(() => retryNow(queue.temporal, slotWorkflowId(0, 2), 5_000), 20_000);
+      expect(await workflow.getHandle(slotWorkflowId(0, 2)).result()).toMatchObject({ discarded: [] });
+    },
+  );
 });
 
 it('a batch that is not open is refused', async () => {

@@ -10,6 +10,7 @@ import type {
   Receipt,
   WriteOptions,
 } from '../../service/holdfast.ts';
+import type { Operations } from '../../service/operations.ts';
 
 /** The three collections of the shipped config, and a counter that is written through. */
 const FAKE_COLLECTIONS: Collections = new Map(
@@ -71,6 +72,8 @@ export interface FakeHoldfast extends Holdfast {
   reached: Receipt['state'] | undefined;
   explanation: Partial<Explanation>;
   dependencies: readonly DependencyHealth[];
+  /** What a test needs of it, the test puts here. */
+  operations: Operations;
 }
 
 /** Holdfast in a `Map`, to test what the API makes of each answer and error of the real one. */
@@ -91,6 +94,13 @@ export function createFakeHoldfast(): FakeHoldfast {
       problem: '',
       impact: '',
     })),
+
+    operations: {
+      discardWrites: notFaked,
+      listDeadLetters: notFaked,
+      retryDeadLetter: notFaked,
+      discardDeadLetter: notFaked,
+    },
 
     async read(collection, key, options) {
       await called({ method: 'read', key, options });
@@ -132,6 +142,10 @@ export function createFakeHoldfast(): FakeHoldfast {
     },
   };
   return fake;
+
+  function notFaked(): never {
+    throw new Error('this test has no such operation');
+  }
 
   async function called(call: FakeCall): Promise<void> {
     fake.calls.push(call);

@@ -1,0 +1,105 @@
+import { entryId } from '../domain/entry.ts';
+import { HoldfastError } from '../domain/errors.ts';
+import { partitionOf } from '../domain/partition.ts';
+import { discardDeadLetter, findDeadLetter, listDeadLetters } from '../storage/postgres/dead-letters.ts';
+import { retryDeadLetter } from '../storage/postgres/retry-dead-letter.ts';
+import type { CacheRepairs } from './cache-repairs.ts';
+import type { Context } from './context.ts';
+import { remainingMs } from './deadline.ts';
+import { decisionFailure, lockTimeoutMs } from './decision.ts';
+import type { Operations } from './operations.ts';
+import { unavailable } from './trouble.ts';
+
+/** What is decided about writes that PostgreSQL refused. */
+export function createDeadLetters(
+  ctx: Context,
+  repairs: CacheRepairs,
+): Pick<Operations, 'listDeadLetters' | 'retryDeadLetter' | 'discardDeadLetter'> {
+  const { PARTITIONS, POSTGRES_TIMEOUT_MS, CLOCK_TOLERANCE_MS } = ctx.environment;
+
+  /** @throws HoldfastError where there is none, or it was discarded. */
+  async function deadLetter(id: number) {
+    const letter = await findDeadLetter(ctx.db, id);
+    if (letter === undefined) {
+      throw new HoldfastError(
+        'dead-letter-not-found',
+        'There is no dead letter with this id; one that was retried with success is gone.',
+      );
+    }
+    if (letter.state === 'discarded') {
+      throw new HoldfastError(
+        'dead-letter-discarded',
+        'This write was discarded, and that is final. To have its value, write it again.',
+      );
+    }
+    return letter;
+  }
+
+  return {
+    async listDeadLetters(page) {
+      try {
+        return await listDeadLetters(ctx.db, page);
+      } catch (error) {
+        throw unavailable(error);
+      }
+    },
+
+    async retryDeadLetter(id, { by }, { deadlineAt }) {
+      let letter: Awaited<ReturnType<typeof deadLetter>>;
+      let partition: number;
+      let deadline: number;
+      try {
+        letter = await deadLetter(id);
+        partition = partitionOf(entryId(letter), PARTITIONS);
+        deadline = Math.floor(Date.now() + Math.min(POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt)));
+        // It goes around Redis, which may hold older copies. The commit comes at most one pause inside a transaction after
+        // the deadline: see retry-dead-letter.ts.
+        await repairs.announce(partition, letter, deadline + POSTGRES_TIMEOUT_MS + CLOCK_TOLERANCE_MS);
+      } catch (error) {
+        throw unavailable(error);
+      }
+      const retried = await retryDeadLetter(ctx.db, {
+        id,
+        partition,
+        notAfterMicros: deadline * 1_000,
+        lockTimeoutMs: lockTimeoutMs(ctx.environment, deadlineAt),
+      }).catch((error: unknown) => {
+        throw decisionFailure(error);
+      });
+      const { collection, key, version } = letter;
+      switch (retried.outcome) {
+        case 'persisted':
+          repairs.tellSoon(partition, { collection, key, version });
+          ctx.log.info({ deadLetter: id, by, partition, version }, 'a dead letter was retried and persisted');
+          return { collection, key, version };
+        case 'refused':
+          throw new HoldfastError(
+            'dead-letter-refused',
+            `PostgreSQL refuses the write still: ${retried.message} (SQLSTATE ${retried.sqlstate}). It stays among the dead letters.`,
+          );
+        case 'not-dead':
+          // Decided by somebody else meanwhile: says how.
+          await deadLetter(id).catch((error: unknown) => {
+            throw unavailable(error);
+          });
+          throw new Error(`dead letter ${id} is there and is not`);
+        case 'too-late':
+          throw new HoldfastError(
+            'dependency-unavailable',
+            'PostgreSQL answers too late. The dead letter is as it was. Try again later.',
+            { dependency: 'postgres', retryAfterSeconds: 1 },
+          );
+      }
+    },
+
+    async discardDeadLetter(id, { reason, by }) {
+      const decided = await discardDeadLetter(ctx.db, id, { reason, by }).catch((error: unknown) => {
+        throw decisionFailure(error);
+      });
+      if (decided) return;
+      await deadLetter(id).catch((error: unknown) => {
+        throw unavailable(error);
+      });
+    },
+  };
+}

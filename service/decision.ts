@@ -1,0 +1,25 @@
+import type { Environment } from '../config/environment.ts';
+import { HoldfastError } from '../domain/errors.ts';
+import { describeError, isUnreachable, neverReached } from '../storage/postgres/errors.ts';
+import { remainingMs } from './deadline.ts';
+import { unavailable } from './trouble.ts';
+
+/**
+ * How long a decision waits for batches that are being persisted, in ms. A little less than a statement may take: the
+ * server then says what was waited for.
+ */
+export function lockTimeoutMs({ POSTGRES_TIMEOUT_MS }: Environment, deadlineAt: number): number {
+  return Math.min(POSTGRES_TIMEOUT_MS * 0.9, remainingMs(deadlineAt));
+}
+
+/** The failure of the transaction that makes a decision. Where its commit may be in doubt, that is said. */
+export function decisionFailure(error: unknown): unknown {
+  if (error instanceof HoldfastError || neverReached(error) || !isUnreachable(error)) {
+    return unavailable(error);
+  }
+  return new HoldfastError(
+    'outcome-unknown',
+    `PostgreSQL did not confirm the decision (${describeError(error)}). It was recorded or it was not: the dead letters show it, and repeating the request is harmless.`,
+    { retryAfterSeconds: 1, cause: error },
+  );
+}

@@ -1,0 +1,42 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { HoldfastError } from '../../domain/errors.ts';
+import type { Database } from './database-types.ts';
+import { sqlState } from './errors.ts';
+
+/**
+ * The first of the two numbers of our advisory locks ("HF" and a count); the second is the partition. Whoever persists
+ * holds the lock shared, whoever decides about a single write (a discard, a retried dead letter) holds it alone: a
+ * decision falls either before a batch looks for decisions, or after that batch has committed.
+ */
+const DECISIONS = 0x4846_0001;
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Takes the lock for persisting, until the transaction ends. Part of a SELECT list. */
+export function sharedWithDecisions(partition: number): RawBuilder<unknown> {
+  return sql`pg_advisory_xact_lock_shared(${DECISIONS}::integer, ${partition}::integer)`;
+}
+
+/**
+ * Takes the lock for deciding, until the transaction ends. Batches of the partition that come meanwhile wait behind it.
+ * @throws HoldfastError dependency-unavailable where batches under way hold it for longer than `timeoutMs`.
+ */
+export async function lockDecisions(
+  trx: Kysely<Database>,
+  partition: number,
+  timeoutMs: number,
+): Promise<void> {
+  await sql`SELECT set_config('lock_timeout', ${String(Math.max(1, Math.floor(timeoutMs)))}, true)`.execute(
+    trx,
+  );
+  try {
+    await sql`SELECT pg_advisory_xact_lock(${DECISIONS}::integer, ${partition}::integer)`.execute(trx);
+  } catch (error) {
+    if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+    throw new HoldfastError(
+      'dependency-unavailable',
+      'PostgreSQL is in the middle of writing batches of this partition, and did not come to an end in time. Nothing was decided or changed. Try again.',
+      { dependency: 'postgres', retryAfterSeconds: 1, cause: error },
+    );
+  }
+}

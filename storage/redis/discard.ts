@@ -1,0 +1,31 @@
+import type { BatchId } from '../../domain/batch.ts';
+import { entryId } from '../../domain/entry.ts';
+import type { EntryVersion } from '../../domain/mutation.ts';
+import type { RedisStore } from './client.ts';
+import { partitionKeys } from './keys.ts';
+import { statusOf } from './reply.ts';
+
+/** How many entries one call handles: a script stops all of Redis while it runs. */
+const PAGE = 250;
+
+/**
+ * Makes readers forget writes of a batch that were discarded: scripts/discard.lua. Repeating it is harmless.
+ * @throws EpochChanged where the partition must be recovered first; RedisUnavailable, RedisOutcomeUnknown.
+ */
+export async function dropDiscarded(
+  redis: RedisStore,
+  partition: number,
+  batchId: BatchId,
+  entries: readonly EntryVersion[],
+): Promise<void> {
+  const keys = partitionKeys(partition);
+  for (let from = 0; from < entries.length; from += PAGE) {
+    const page = entries.slice(from, from + PAGE);
+    const reply = await redis.run(
+      'discard',
+      [keys.state, keys.index, ...page.map((entry) => keys.entryPrefix + entryId(entry))],
+      [batchId, ...page.flatMap((entry) => [entryId(entry), entry.version])],
+    );
+    statusOf(reply);
+  }
+}
