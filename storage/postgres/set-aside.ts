@@ -4,6 +4,7 @@ import type { EntryKind } from '../../domain/entry.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import { isDataError, refusalMessage, serverError } from './errors.ts';
+import { readEntry } from './read-entry.ts';
 import { upsertMutations } from './upsert-mutations.ts';
 
 /** A mutation and why PostgreSQL refused it. */
@@ -16,7 +17,8 @@ export interface RefusedMutation {
 /**
  * Writes what can be written and returns the rest. A data error is narrowed down by halving, under savepoints, until the
  * offending mutations stand alone: about 2·log2(n) statements for each. The order of the rows, and with it the order of
- * their locks, stays the same throughout. Any other error is thrown as it is.
+ * their locks, stays the same throughout. Not among the rest is what its row has, or has a newer version of. Any other
+ * error is thrown as it is.
  * @param signal looked at before each statement
  */
 export async function upsertOrRefuse(
@@ -36,6 +38,9 @@ export async function upsertOrRefuse(
     await sql`ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows`.execute(trx);
     const [mutation] = mutations;
     if (mutation !== undefined && mutations.length === 1) {
+      // Taken before PostgreSQL began to refuse such values, or lost to a newer version: then nothing is missing.
+      const row = await readEntry(trx, kind, mutation);
+      if (row !== undefined && row.version >= mutation.version) return [];
       return [{ mutation, sqlstate: refusal.code, message: refusalMessage(refusal) }];
     }
     const middle = mutations.length >>> 1;

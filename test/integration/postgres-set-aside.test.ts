@@ -114,6 +114,21 @@ test('a listed mutation is skipped in any batch, a newer one of the same entry i
   expect(await rowCount('documents')).toBe(2);
 });
 
+test('what is in its row, or superseded there, is not set aside when PostgreSQL begins to refuse it', async () => {
+  const { db } = fixture;
+  const batch = batchOf([put('a', 2, '1'), put('b', 2, '1'), count('x', 2, '1')]);
+  await persistBatch(db, batch);
+  await persistBatch(db, batchOf([put('b', 4, '"good"')]));
+  await sql`ALTER TABLE documents ADD CONSTRAINT no_more CHECK (value <> '1') NOT VALID`.execute(db);
+  try {
+    expect(await persistBatch(db, batch)).toEqual({ outcome: 'persisted', setAside: [] });
+    expect(await persistBatch(db, batchOf([put('a', 4, '1')]))).toMatchObject({ setAside: [{ key: 'a' }] });
+  } finally {
+    await sql`ALTER TABLE documents DROP CONSTRAINT no_more`.execute(db);
+  }
+  expect(await rowCount('dead_letters')).toBe(1);
+});
+
 test('an error that is about no single mutation is thrown, and nothing is set aside', async () => {
   const { db } = fixture;
   await sql`ALTER TABLE documents RENAME TO documents_away`.execute(db);
