@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest';
+import { HoldfastError } from '../../domain/errors.ts';
+import type { Operations } from '../../service/operations.ts';
+import { problemOf, startApi } from './fixture.ts';
+
+const DISCARD = '/ops/v1/batches/write-behind:p00:s03/discard';
+const LETTERS = '/ops/v1/dead-letters';
+
+/** An API whose operations are these, and everything they were asked. */
+async function startOperations(answers: Partial<Operations>) {
+  const api = await startApi();
+  const asked: unknown[][] = [];
+  for (const [name, answer] of Object.entries(answers)) {
+    Object.assign(api.holdfast.operations, {
+      [name]: async (...args: unknown[]) => {
+        asked.push([name, ...args]);
+        return (answer as (...given: unknown[]) => unknown)(...args);
+      },
+    });
+  }
+  const post = (path: string, body?: unknown) =>
+    api.request('POST', path, {
+      headers: { 'content-type': 'application/json', 'x-request-id': 'r-1' },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+  return { ...api, asked, post };
+}
+
+test('a discard names entries and a reason, and answers what became of each', async () => {
+  const result = {
+    batchId: '1-abc.p00.7',
+    entries: [
+      { collection: 'carts', key: 'a/b', version: 4, outcome: 'discarded' as const },
+      { collection: 'carts', key: 'c', version: null, outcome: 'not-in-batch' as const },
+    ],
+    cacheTold: true,
+    workflowTold: false,
+  };
+  const { post, asked } = await startOperations({ discardWrites: async () => result });
+  const entries = [
+    { collection: 'carts', key: 'a/b', version: 4 },
+    { collection: 'carts', key: 'c' },
+  ];
+  for (const path of [DISCARD, DISCARD.replaceAll(':', '%3A')]) {
+    const response = await post(path, { entries, reason: ' a mistake ' });
+    expect([response.status, await response.json()]).toEqual([200, result]);
+    expect(asked.pop()).toEqual([
+      'discardWrites',
+      'write-behind:p00:s03',
+      { entries, reason: 'a mistake', by: 'api r-1' },
+      { deadlineAt: expect.any(Number) },
+    ]);
+  }
+});
+
+test.each([
+  ['no JSON', '{"entries": ', undefined],
+  ['no reason', { entries: [{ collection: 'carts', key: 'a' }] }, '/reason'],
+  ['an empty reason', { entries: [{ collection: 'carts', key: 'a' }], reason: '  ' }, '/reason'],
+  ['a long reason', { entries: [{ collection: 'carts', key: 'a' }], reason: 'x'.repeat(501) }, '/reason'],
+  ['no entries', { entries: [], reason: 'x' }, '/entries'],
+  ['a key that is none', { entries: [{ collection: 'carts', key: '' }], reason: 'x' }, '/entries/0/key'],
+  ['no key', { entries: [{ collection: 'carts' }], reason: 'x' }, '/entries/0/key'],
+  ['another collection name', { entries: [{ collection: 'A', key: 'a' }], reason: 'x' }, '/entries/0/collection'],
+  [
+    'a version that is none',
+    { entries: [{ collection: 'carts', key: 'a', version: 0 }], reason: 'x' },
+    '/entries/0/version',
+  ],
+  ['an unknown member', { entries: [{ collection: 'carts', key: 'a' }], reason: 'x', force: true }, ''],
+])('a discard with %s is refused, and nothing is asked of anybody', async (_, body, path) => {
+  const { post, asked } = await startOperations({ discardWrites: () => Promise.reject(new Error('asked')) });
+  const response = await post(DISCARD, body);
+  expect(response.status).toBe(400);
+  const problem = await problemOf(response);
+  expect(problem.code).toBe('invalid-request');
+  if (path !== undefined) expect(problem.errors).toMatchObject([{ path, message: expect.any(String) }]);
+  expect(asked).toEqual([]);
+});
+
+test('dead letters come in pages, and "next" leads to the next one', async () => {
+  const letter = {
+    id: 7,
+    collection: 'carts',
+    key: 'a',
+    version: 4,
+    kind: 'document' as const,
+    partition: 0,
+    batchId: '1-abc.p00.7',
+    value: '{"n":12345678901234567890}',
+    valueLength: 26,
+    state: 'dead' as const,
+    sqlstate: '23514',
+    message: 'refused',
+    reason: null,
+    decidedBy: null,
+    decidedAt: null,
+    createdAt: new Date(0),
+  };
+  const { request, asked } = await startOperations({ listDeadLetters: async () => [letter] });
+  const list = async (query: string) => (await request('GET', LETTERS + query)).json();
+  const shown = { ...letter, createdAt: '1970-01-01T00:00:00.000Z' };
+  expect(await list('')).toEqual({ deadLetters: [shown], next: null });
+  expect(await list('?after=3&limit=1')).toEqual({ deadLetters: [shown], next: 7 });
+  expect(asked).toEqual([
+    ['listDeadLetters', { after: 0, limit: 50 }],
+    ['listDeadLetters', { after: 3, limit: 1 }],
+  ]);
+});
+
+test.each(['?limit=0', '?limit=201', '?limit=x', '?after=-1', '?after=1.5', '?state=dead'])(
+  'a list with %s is refused',
+  async (query) => {
+    const { request, asked } = await startOperations({ listDeadLetters: async () => [] });
+    const response = await request('GET', LETTERS + query);
+    expect(response.status).toBe(400);
+    expect(await problemOf(response)).toMatchObject({ code: 'invalid-request' });
+    expect(asked).toEqual([]);
+  },
+);
+
+test('a dead letter is retried without a body, and says which write is persisted now', async () => {
+  const write = { collection: 'carts', key: 'a', version: 4 };
+  const { post, asked } = await startOperations({ retryDeadLetter: async () => write });
+  const response = await post(`${LETTERS}/7/retry`);
+  expect([response.status, await response.json()]).toEqual([200, { ...write, state: 'persisted' }]);
+  expect(asked).toEqual([['retryDeadLetter', 7, { by: 'api r-1' }, { deadlineAt: expect.any(Number) }]]);
+});
+
+test('a dead letter is discarded with a reason', async () => {
+  const { post, asked } = await startOperations({ discardDeadLetter: async () => {} });
+  const response = await post(`${LETTERS}/7/discard`, { reason: 'no use' });
+  expect([response.status, await response.json()]).toEqual([200, { id: 7, state: 'discarded' }]);
+  expect(asked).toEqual([['discardDeadLetter', 7, { reason: 'no use', by: 'api r-1' }]]);
+  expect((await post(`${LETTERS}/7/discard`, {})).status).toBe(400);
+  expect(asked).toHaveLength(1);
+});
+
+test.each(['0', '-1', 'x', '1.5', '9'.repeat(17)])('%s is the id of no dead letter', async (id) => {
+  const { post, asked } = await startOperations({
+    retryDeadLetter: () => Promise.reject(new Error('asked')),
+    discardDeadLetter: () => Promise.reject(new Error('asked')),
+  });
+  for (const what of ['retry', 'discard']) {
+    const response = await post(`${LETTERS}/${id}/${what}`, { reason: 'x' });
+    expect(response.status).toBe(404);
+    expect(await problemOf(response)).toMatchObject({ code: 'dead-letter-not-found' });
+  }
+  expect(asked).toEqual([]);
+});
+
+test.each([
+  ['batch-not-found', 404],
+  ['dead-letter-not-found', 404],
+  ['dead-letter-discarded', 409],
+  ['dead-letter-refused', 409],
+  ['outcome-unknown', 503],
+] as const)('%s is %d', async (code, status) => {
+  const { post } = await startOperations({
+    retryDeadLetter: () => Promise.reject(new HoldfastError(code, 'Why it was not done.')),
+  });
+  const response = await post(`${LETTERS}/7/retry`);
+  expect(response.status).toBe(status);
+  expect(await problemOf(response)).toMatchObject({ code, detail: 'Why it was not done.' });
+});
