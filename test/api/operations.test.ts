@@ -61,7 +61,11 @@ test.each([
   ['no entries', { entries: [], reason: 'x' }, '/entries'],
   ['a key that is none', { entries: [{ collection: 'carts', key: '' }], reason: 'x' }, '/entries/0/key'],
   ['no key', { entries: [{ collection: 'carts' }], reason: 'x' }, '/entries/0/key'],
-  ['another collection name', { entries: [{ collection: 'A', key: 'a' }], reason: 'x' }, '/entries/0/collection'],
+  [
+    'another collection name',
+    { entries: [{ collection: 'A', key: 'a' }], reason: 'x' },
+    '/entries/0/collection',
+  ],
   [
     'a version that is none',
     { entries: [{ collection: 'carts', key: 'a', version: 0 }], reason: 'x' },

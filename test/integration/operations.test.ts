@@ -56,12 +56,16 @@ async function readsEverywhere(key: string, expected: string): Promise<void> {
 }
 
 const rowOf = async (key: string) =>
-  (await system.db.query<{ value: unknown }>('SELECT value FROM documents WHERE key = $1', [key])).rows[0]?.value;
+  (await system.db.query<{ value: unknown }>('SELECT value FROM documents WHERE key = $1', [key])).rows[0]
+    ?.value;
 
 test('a write is discarded while PostgreSQL takes none: its neighbours are persisted later, its entry keeps its row', async () => {
   expect((await put('victim', '"former"', 'persisted')).json.state).toBe('persisted');
   await withoutWrites(async () => {
-    await Promise.all([put('victim', '"mistake"'), ...Array.from({ length: 5 }, (_, i) => put(`neighbour-${i}`, i))]);
+    await Promise.all([
+      put('victim', '"mistake"'),
+      ...Array.from({ length: 5 }, (_, i) => put(`neighbour-${i}`, i)),
+    ]);
     await readsEverywhere('victim', '"mistake"');
     const workflowId = await workflowOf('victim');
     const answer = await until(
@@ -127,7 +131,9 @@ test('a slot without a batch on its way is batch-not-found', async () => {
 
 test('a dead letter is retried once its cause is gone: both processes read it, and it is no longer listed', async () => {
   await put('poisoned', '"former"', 'persisted');
-  await system.db.query(`ALTER TABLE documents ADD CONSTRAINT poison CHECK (value::text NOT LIKE '%poison%')`);
+  await system.db.query(
+    `ALTER TABLE documents ADD CONSTRAINT poison CHECK (value::text NOT LIKE '%poison%')`,
+  );
   expect((await put('poisoned', '"poison"', 'persisted')).status).toBe(400);
   for (const api of system.apis) {
     await until(async () => (await call('GET', entryUrl(api.url, 'carts', 'poisoned'))).text === '"former"', {

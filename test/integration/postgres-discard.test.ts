@@ -33,7 +33,9 @@ async function discard(batch: Batch, mutations: readonly Mutation[], lockTimeout
 
 const rowOf = (key: string) => readEntry(fixture.db, 'document', { collection: 'carts', key });
 const listed = async () =>
-  (await listDeadLetters(fixture.db, { after: 0, limit: 100 })).map(({ key, version }) => `${key}@${version}`);
+  (await listDeadLetters(fixture.db, { after: 0, limit: 100 })).map(
+    ({ key, version }) => `${key}@${version}`,
+  );
 
 /** Waits until so many sessions of this database wait for a lock of this type. */
 async function waiting(type: 'advisory' | 'relation' | 'transactionid', sessions = 1): Promise<void> {
@@ -49,7 +51,12 @@ async function waiting(type: 'advisory' | 'relation' | 'transactionid', sessions
 
 describe('a discarded write', () => {
   test('is recorded with who, why and what, and is skipped in any batch, whose neighbours commit', async () => {
-    const batch = batchOf([put('x', 4, '{"n": 1}'), put('gone', 6, null), put('y', 8, '1'), count('c', 8, '7')]);
+    const batch = batchOf([
+      put('x', 4, '{"n": 1}'),
+      put('gone', 6, null),
+      put('y', 8, '1'),
+      count('c', 8, '7'),
+    ]);
     expect(await discard(batch, batch.mutations.slice(0, 2))).toEqual(['x discarded', 'gone discarded']);
     const letters = await listDeadLetters(fixture.db, { after: 0, limit: 10 });
     expect(letters).toEqual([
@@ -160,7 +167,10 @@ describe('a discard while the batch is being persisted', () => {
         await waiting('advisory');
       });
       expect(await discarding).toEqual([`x${round} discarded`]);
-      expect(await persisting).toMatchObject({ outcome: 'persisted', setAside: [{ key: x.key, version: 4 }] });
+      expect(await persisting).toMatchObject({
+        outcome: 'persisted',
+        setAside: [{ key: x.key, version: 4 }],
+      });
       expect(await rowOf(x.key)).toBeUndefined();
       expect(await rowOf(last.key)).toMatchObject({ version: 4 });
     }
@@ -178,7 +188,10 @@ describe('a discard while the batch is being persisted', () => {
       ]);
       seen.add(outcome!.split(' ')[1]!);
       const persisted = (await rowOf(x.key)) !== undefined;
-      expect([persisted, outcome]).toEqual([persisted, `${x.key} ${persisted ? 'already-persisted' : 'discarded'}`]);
+      expect([persisted, outcome]).toEqual([
+        persisted,
+        `${x.key} ${persisted ? 'already-persisted' : 'discarded'}`,
+      ]);
       expect((await listed()).includes(`${x.key}@4`)).toBe(!persisted);
     }
     expect([...seen]).toContain('already-persisted');

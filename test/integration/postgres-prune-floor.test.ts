@@ -49,7 +49,12 @@ test('a batch makes no row at or below the floor, and is persisted all the same'
 test('a row that is there is raised below the floor as anywhere: only pruned tombstones leave no row', async () => {
   await persistBatch(fixture.db, batchOf([put('a', 10, '1'), put('deleted', 10, null), count('a', 10, '1')]));
   await setFloor(FLOOR);
-  const late = batchOf([put('a', 20, '2'), put('deleted', 20, '2'), count('a', 20, '2'), put('new', 20, '2')]);
+  const late = batchOf([
+    put('a', 20, '2'),
+    put('deleted', 20, '2'),
+    count('a', 20, '2'),
+    put('new', 20, '2'),
+  ]);
   expect(await persistBatch(fixture.db, late)).toEqual(persisted);
   expect(await versionOf('document', 'a')).toBe(20);
   expect(await versionOf('document', 'deleted')).toBe(20);

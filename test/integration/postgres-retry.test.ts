@@ -95,7 +95,13 @@ describe('the retry of a dead letter', () => {
     expect(await discardDeadLetter(fixture.db, id, decision)).toBe(true);
     expect(await discardDeadLetter(fixture.db, id, decision)).toBe(false);
     expect(await letters()).toEqual([
-      expect.objectContaining({ id, state: 'discarded', reason: 'no use', decidedBy: 'tester', sqlstate: '23514' }),
+      expect.objectContaining({
+        id,
+        state: 'discarded',
+        reason: 'no use',
+        decidedBy: 'tester',
+        sqlstate: '23514',
+      }),
     ]);
     expect(await retry(id)).toEqual({ outcome: 'not-dead' });
     expect(await letters()).toHaveLength(1);
@@ -105,7 +111,9 @@ describe('the retry of a dead letter', () => {
   test('writes nothing once its deadline has passed', async () => {
     const id = await deadLetter();
     await mend();
-    expect(await retry(id, { notAfterMicros: (Date.now() - 1_000) * 1_000 })).toEqual({ outcome: 'too-late' });
+    expect(await retry(id, { notAfterMicros: (Date.now() - 1_000) * 1_000 })).toEqual({
+      outcome: 'too-late',
+    });
     expect(await rowOf('bad')).toBeUndefined();
     expect(await letters()).toHaveLength(1);
   });
@@ -184,7 +192,11 @@ describe('however persisting, discarding and retrying meet', () => {
           'persist elsewhere': () => persistBatch(fixture.db, batchOf(batch.mutations)),
           async discard() {
             const shared = { partition: 0, lockTimeoutMs: 20_000, ...decision };
-            const [one] = await discardMutations(fixture.db, { ...shared, batchId: batch.id, mutations: [x] });
+            const [one] = await discardMutations(fixture.db, {
+              ...shared,
+              batchId: batch.id,
+              mutations: [x],
+            });
             if (one?.outcome === 'discarded') discarded = true;
           },
           async retry() {
@@ -198,7 +210,10 @@ describe('however persisting, discarding and retrying meet', () => {
           await Promise.all(steps.map((step) => run[step]()));
           const inRow = (await rowOf(x.key)) !== undefined;
           const isListed = (await letters()).some(({ key }) => key === x.key);
-          expect({ both: inRow && isListed, back: discarded && !isListed }).toEqual({ both: false, back: false });
+          expect({ both: inRow && isListed, back: discarded && !isListed }).toEqual({
+            both: false,
+            back: false,
+          });
         }
         await persistBatch(fixture.db, batch);
         expect(await rowOf(`y${round}`)).toMatchObject({ version: 10 });

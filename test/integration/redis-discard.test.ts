@@ -69,7 +69,11 @@ describe('a discarded write', () => {
     const keys = Array.from({ length: 260 }, (_, i) => `k${i}`);
     const batch = await queued(p, ...keys);
     const adopted = [{ slot: 0, batchId: batch.id, runId: 'run-1' }];
-    const pending = batch.mutations.map((m) => ({ id: `docs/${m.key}`, version: m.version, batchId: batch.id }));
+    const pending = batch.mutations.map((m) => ({
+      id: `docs/${m.key}`,
+      version: m.version,
+      batchId: batch.id,
+    }));
     await recoverPartition(redis.store, p.partition, { adopted, pending });
     await dropDiscarded(redis.store, p.partition, batch.id, batch.mutations);
     expect(await indexOf(p)).toEqual({});

@@ -95,7 +95,12 @@ test('rule 9: a batch whose slot turns out to be taken is queued in another, and
 test('rule 9: news of a batch of the same number in another epoch are not news of this one', async () => {
   const part = await world.part();
   const before = await epochOf(part);
-  const fate = part.waiters.wait(`${before}.p00.0`, { collection: 'carts', key: 'k', version: 2 }, 'queued', 3_000);
+  const fate = part.waiters.wait(
+    `${before}.p00.0`,
+    { collection: 'carts', key: 'k', version: 2 },
+    'queued',
+    3_000,
+  );
   await world.raw.flushall();
   await part.behind.write(CARTS, 'k', '1', cached());
   await part.flusher.flush(within(20_000));
