@@ -15,33 +15,36 @@ export interface Crash {
    * on is stopped instead: then the outage never begins, and the run is void.
    */
   happens(): Promise<void>;
-  /** Starts it again, without the crash point. */
+  /** Starts it again, without the crash point, which ends the outage. */
   restart(): Promise<void>;
 }
 
 /** Replaces one of the bed's processes, in good order, by one that kills itself at the `pass`th time it reaches the point. */
 export async function arm(
-  { bed, random, pause, begin, complain }: FaultContext,
+  { bed, random, pause, begin, end, complain }: FaultContext,
   role: 'api' | 'worker',
   point: CrashPoint,
   pass: number,
 ): Promise<Crash> {
   const start = role === 'api' ? replaceApi(bed, random.int(0, 1)) : replaceWorker(bed);
   const child = await start({ HOLDFAST_CRASH_POINT: `${point}:${pass}` });
-  const end = performance.now() + PATIENCE_MS;
+  const lastAt = performance.now() + PATIENCE_MS;
+  let crashed = false;
   return {
-    over: () => !child.running() || performance.now() >= end,
+    over: () => !child.running() || performance.now() >= lastAt,
     async happens() {
-      const late = setTimeout(() => void child.stop(), end - performance.now());
+      const late = setTimeout(() => void child.stop(), lastAt - performance.now());
       const how = await child.exited;
       clearTimeout(late);
-      const inTime = performance.now() < end;
-      if (inTime && how === 'signal SIGKILL') begin();
+      const inTime = performance.now() < lastAt;
+      crashed = inTime && how === 'signal SIGKILL';
+      if (crashed) begin();
       else if (inTime) complain(`${child.name} ended with ${how} before ${point}`);
       await pause(300, 2_500);
     },
     async restart() {
       await start({});
+      if (crashed) end();
     },
   };
 }

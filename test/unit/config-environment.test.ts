@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CRASH_POINTS } from '../../config/crash-points.ts';
 import { ENVIRONMENT_VARIABLES, readEnvironment } from '../../config/environment.ts';
 import { SettingsError } from '../../config/problem.ts';
 
@@ -77,6 +78,16 @@ describe('problems', () => {
   ])('%s=%s: %s', (name, value, message) => {
     expect(problemsOf({ [name]: value })).toEqual([`${name}: ${message}`]);
   });
+
+  test.each(['after-sael:1', 'after-seal', 'after-seal:0', 'after-seal:x', 'after-seal:1:1', ':1'])(
+    'HOLDFAST_CRASH_POINT=%s names the crash points that there are',
+    (value) => {
+      expect(problemsOf({ HOLDFAST_CRASH_POINT: 'after-seal:12' })).toEqual([]);
+      expect(problemsOf({ HOLDFAST_CRASH_POINT: value })).toEqual([
+        `HOLDFAST_CRASH_POINT: must be name:n, a whole number from 1 and one of ${CRASH_POINTS.join(', ')}`,
+      ]);
+    },
+  );
 
   test('do not show the value: a database URL holds a password', () => {
     expect(
