@@ -142,7 +142,7 @@ const PLACES: Readonly<Record<CrashPoint, Place>> = {
   'after-announce': {
     promises: 'A write around Redis is announced and never committed: Redis drops a copy it need not have.',
     role: 'api',
-    passes: 4,
+    passes: 2,
     trigger: cutFromRedis,
     bed: PROXIED,
     minimumDuring: 3,
@@ -150,7 +150,7 @@ const PLACES: Readonly<Record<CrashPoint, Place>> = {
   'after-direct-commit': {
     promises: 'A write around Redis commits and its process dies: Redis is told of it all the same.',
     role: 'api',
-    passes: 4,
+    passes: 2,
     trigger: cutFromRedis,
     bed: PROXIED,
     minimumDuring: 3,
