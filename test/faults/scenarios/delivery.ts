@@ -6,6 +6,8 @@ import type { FaultContext, Scenario } from '../scenario.ts';
 const bed = { redis: 'always' } as const;
 const AT_ONCE = 4;
 const LATEST_MS = 3_000;
+/** A run may be listed so much later than it started. */
+const LISTED_LATE_MS = 1_000;
 
 /** Each of them, several at once, in the order given. */
 async function deliverAll(batches: Batches, runs: readonly BatchRun[]): Promise<void> {
@@ -20,7 +22,6 @@ async function deliverAll(batches: Batches, runs: readonly BatchRun[]): Promise<
 async function repeatAll(
   { random, pause, begin, end }: FaultContext,
   batches: Batches,
-  since: Date,
 ): Promise<ReadonlySet<string>> {
   const delivered = new Set<string>();
   const underWay: Promise<void>[] = [];
@@ -30,13 +31,16 @@ async function repeatAll(
   };
   await pause(200, 500);
   begin();
-  for (let rounds = random.int(14, 20); rounds > 0; rounds--) {
-    for (const run of await batches.startedSince(since)) {
+  const lasts = pause(3_500, 4_500).then(() => 'over');
+  for (let since = Date.now(); ; ) {
+    const asked = Date.now();
+    for (const run of await batches.startedSince(new Date(since - LISTED_LATE_MS))) {
       if (delivered.has(run.runId)) continue;
       delivered.add(run.runId);
       for (let times = random.int(1, 3); times > 0; times--) underWay.push(repeat(run));
     }
-    await pause(200, 200);
+    since = asked;
+    if ((await Promise.race([lasts, sleep(100)])) === 'over') break;
   }
   await Promise.all(underWay);
   end();
@@ -66,7 +70,7 @@ function duplicateDelivery(): Scenario {
       since = new Date();
       const batches = accessBatches(context.bed);
       try {
-        const delivered = await repeatAll(context, batches, since);
+        const delivered = await repeatAll(context, batches);
         if (delivered.size < 10) context.complain(`only ${delivered.size} batches were delivered twice`);
       } finally {
         await batches.close();
