@@ -10,9 +10,10 @@ const OPEN_AT_LEAST = 3;
 async function byHand(
   { bed, random, pause, begin, end, losingMemory }: FaultContext,
   act: (batches: Batches, run: BatchRun) => Promise<void>,
+  alsoForget = true,
 ): Promise<void> {
-  await pause(300, 1_000);
   const batches = accessBatches(bed);
+  await pause(300, 1_000);
   try {
     await bed.postgres.stop();
     begin();
@@ -28,14 +29,20 @@ async function byHand(
     await Promise.all(chosen.map((run) => act(batches, run)));
     await pause(300, 1_000);
     // What was ended by hand must be found again by a recovery, too.
-    const forgets = random.chance(0.4);
-    if (forgets) await losingMemory(() => bed.redisClient.flushall());
+    if (alsoForget && random.chance(0.4)) await losingMemory(() => bed.redisClient.flushall());
     await pause(0, 700);
     await bed.postgres.start();
     end();
   } finally {
     await batches.close();
   }
+}
+
+/** Ends the run of the batch, as every reset of a slot does, and brings back one that was done long ago. */
+async function resetFormer(batches: Batches, run: BatchRun, since: Date): Promise<void> {
+  const runs = await batches.startedSince(since);
+  const former = runs.find((other) => other.workflowId === run.workflowId && other.runId !== run.runId);
+  if (former !== undefined) await batches.reset(former);
 }
 
 export const workflowScenarios: readonly Scenario[] = [
@@ -60,5 +67,17 @@ export const workflowScenarios: readonly Scenario[] = [
     bed,
     minimumDuring: 50,
     fault: (context) => byHand(context, (batches, run) => batches.reset(run)),
+  },
+  {
+    name: 'workflow-reset-former',
+    promises:
+      'Runs that were done long ago are reset by hand, which ends the batches that are in their slots now: these are queued again.',
+    bed,
+    minimumDuring: 50,
+    // A recovery looks at the latest run of each slot: it would not find what such a reset ended a moment before.
+    fault: (context) => {
+      const since = new Date();
+      return byHand(context, (batches, run) => resetFormer(batches, run, since), false);
+    },
   },
 ];
