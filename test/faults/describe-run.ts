@@ -1,4 +1,4 @@
-import { type Call, nameOf, type Violation } from './history.ts';
+import { type Call, nameOf, shortNameOf, type Violation } from './history.ts';
 import type { Run } from './run-scenario.ts';
 
 const AROUND = 12;
@@ -17,12 +17,12 @@ function describeViolation(run: Run, violation: Violation): string {
   const final = run.final.find((entry) => nameOf(entry) === nameOf(violation));
   const ms = (at: number) => (at - zero).toFixed(0).padStart(6);
   return [
-    `${violation.rule}: ${nameOf(violation)}: ${violation.message}`,
+    `${violation.rule}: ${shortNameOf(violation)}: ${violation.message}`,
     `  outage ${ms(run.outage.from)} … ${ms(run.outage.to)}${run.losses
       .map((loss) => `; memory lost ${ms(loss.from)} … ${ms(loss.to)}`)
       .join('')}`,
     ...near.map((call) => `${violation.calls.includes(call) ? '> ' : '  '}${line(call, ms)}`),
-    `  at the end: ${JSON.stringify(final)}`,
+    `  at the end: ${JSON.stringify({ ...final, key: undefined })}`,
   ].join('\n');
 }
 

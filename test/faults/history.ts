@@ -95,8 +95,16 @@ export interface Violation {
   readonly calls: readonly Call[];
 }
 
+const LONGEST_NAME = 80;
+
 export function nameOf(entry: { readonly collection: string; readonly key: string }): string {
   return `${entry.collection}/${entry.key}`;
+}
+
+/** {@link nameOf} for people: a key may be long. */
+export function shortNameOf(entry: { readonly collection: string; readonly key: string }): string {
+  const name = nameOf(entry);
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
 }
 
 export function isWrite(call: Call): boolean {

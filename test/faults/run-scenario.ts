@@ -9,6 +9,7 @@ import {
   type FinalEntry,
   type MemoryLoss,
   nameOf,
+  shortNameOf,
   type Violation,
 } from './history.ts';
 import { CUT_OFF, NEVER_REACHED, NO_ANSWER } from './outcome.ts';
@@ -263,5 +264,5 @@ function codesOf(calls: readonly Call[]): Record<string, number> {
 }
 
 function text(violation: Violation): string {
-  return `${violation.rule}: ${nameOf(violation)}: ${violation.message}`;
+  return `${violation.rule}: ${shortNameOf(violation)}: ${violation.message}`;
 }
