@@ -29,7 +29,10 @@ export interface Flusher {
   staged(partition: number, batchId: BatchId, waits: boolean): void;
   /** A slot may have become free. */
   wake(partition: number): void;
-  /** Offers everything that can be, until the deadline; answers whether nothing was left. */
+  /**
+   * Offers what waits, up to the last batch that this process staged into: a process that ends must not chase what others
+   * go on staging. Answers whether all of that was offered before the deadline.
+   */
   flush(deadlineAt: number): Promise<boolean>;
   stop(): void;
 }
@@ -169,6 +172,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     async flush(deadlineAt) {
       let left = false;
       for (let partition = 0; partition < PARTITIONS; partition++) {
+        const last = partitions[partition]?.openBatch;
         for (;;) {
           if (performance.now() >= deadlineAt) return false;
           const sealed = await epochs.use(partition, deadlineAt, (epoch) =>
@@ -179,6 +183,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
             break;
           }
           await offers.offer(sealed.sealed);
+          if (last !== undefined && notBefore(sealed.sealed.batch.id, last)) break;
         }
       }
       return !left;
@@ -189,4 +194,10 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       for (const state of partitions) clearTimeout(state.timer);
     },
   };
+}
+
+/** Of one epoch, and sealed as late or later: batches are sealed in the order of their numbers. */
+function notBefore(batchId: BatchId, other: BatchId): boolean {
+  const [one, two] = [parseBatchId(batchId), parseBatchId(other)];
+  return one !== undefined && two !== undefined && one.epoch === two.epoch && one.number >= two.number;
 }
