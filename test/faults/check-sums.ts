@@ -30,7 +30,7 @@ export function* sumFlaws(
     used = distinct(used.flatMap((counts) => [...waysToAdd(missing, counts, sizes, usable)]));
     if (used.length > 0) continue;
     yield {
-      message: `${write.value} at version ${write.version} is ${missing} more than what increments can explain`,
+      message: `version ${write.version} is ${write.value}, where the one before${write.by === undefined ? '' : ` and its own ${write.by}`} make ${write.value - missing}: no increments without an answer make up for that`,
       calls: [...(writes[i - 1]?.calls ?? []), ...write.calls],
     };
     return;

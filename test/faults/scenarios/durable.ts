@@ -11,10 +11,10 @@ export const durableScenarios: readonly Scenario[] = [
     async fault({ bed, random, pause, begin, end, losingMemory }) {
       await pause(300, 1_000);
       begin();
-      for (let times = random.int(1, 3); times > 0; times--) {
+      for (let times = random.int(2, 3); times > 0; times--) {
         process.kill(bed.temporal.pid, 'SIGSTOP');
         // Shorter than what makes the processes persist past Temporal.
-        await pause(200, 1_200);
+        await pause(400, 1_200);
         await losingMemory(() => bed.redisClient.flushall());
         process.kill(bed.temporal.pid, 'SIGCONT');
         await pause(1_500, 2_500);
