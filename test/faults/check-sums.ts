@@ -30,7 +30,7 @@ export function* sumFlaws(
     used = distinct(used.flatMap((counts) => [...waysToAdd(missing, counts, sizes, usable)]));
     if (used.length > 0) continue;
     yield {
-      message: `version ${write.version} is ${write.value}, where the one before${write.by === undefined ? '' : ` and its own ${write.by}`} make ${write.value - missing}: no increments without an answer make up for that`,
+      message: `version ${write.version} is ${write.value}; what is known makes ${write.value - missing}, and increments without an answer cannot be the difference`,
       calls: [...(writes[i - 1]?.calls ?? []), ...write.calls],
     };
     return;
