@@ -6,6 +6,7 @@ import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import { commitEntry, commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
 import type { Context } from './context.ts';
+import { beforeDeadline } from './deadline.ts';
 import { counterOverflow, preconditionFailed } from './trouble.ts';
 
 export type Committed =
@@ -29,6 +30,19 @@ function common(ctx: Context, collection: Collection, key: string, condition: Wr
     partition: partitionOf(entryId({ collection: collection.name, key }), ctx.environment.PARTITIONS),
     ...(condition === undefined ? {} : { condition }),
   };
+}
+
+/**
+ * The commit, waited for no longer than the request may take; where it is given up, it may still happen.
+ * @throws as `CommitWork.commit`; a plain Error where the deadline came first.
+ */
+export async function commitInTime(
+  work: CommitWork,
+  version: Version,
+  { notAfterMicros, deadlineAt }: { readonly notAfterMicros: number; readonly deadlineAt: number },
+): Promise<Committed> {
+  const late = new Error('no answer in the time of the request');
+  return await beforeDeadline(work.commit(version, notAfterMicros), deadlineAt, late);
 }
 
 /** A put, or (`value` null) a delete. */

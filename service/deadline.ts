@@ -24,14 +24,17 @@ export async function pause(ms: number, deadlineAt: number): Promise<void> {
   await sleep(Math.min(ms, remainingMs(deadlineAt)));
 }
 
-/** The promise's result, unless the deadline comes first. The work itself goes on. */
-export async function beforeDeadline<T>(work: Promise<T>, deadlineAt: number): Promise<T> {
+/**
+ * The promise's result, unless the deadline comes first: then `late` is thrown, where none is given `deadline-exceeded`.
+ * The work itself goes on.
+ */
+export async function beforeDeadline<T>(work: Promise<T>, deadlineAt: number, late?: Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
       work,
       new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(deadlineExceeded()), remainingMs(deadlineAt));
+        timer = setTimeout(() => reject(late ?? deadlineExceeded()), remainingMs(deadlineAt));
       }),
     ]);
   } finally {

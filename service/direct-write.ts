@@ -8,9 +8,9 @@ import { describeError, neverReached } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
 import type { CacheRepairs } from './cache-repairs.ts';
-import { type Committed, type CommitWork, refusal } from './commit-work.ts';
+import { type Committed, type CommitWork, commitInTime, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
-import { pause, remainingMs } from './deadline.ts';
+import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
 import { newestInSlots } from './slots.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
@@ -61,7 +61,10 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
     let version: Version;
     let deadline: number;
     try {
-      const floor = Math.max(seen, await known(collection, ref, partition));
+      const floor = Math.max(
+        seen,
+        await beforeDeadline(known(collection, ref, partition), options.deadlineAt),
+      );
       version = Math.max(floor + 1, (Date.now() + 2 * tolerance) * 1_000);
       if (version % 2 === 0) version += 1;
       const passed = version / 1_000 + 2 * tolerance;
@@ -70,13 +73,18 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
       deadline = Math.floor(
         Date.now() + Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt)),
       );
-      await repairs.announce(partition, { ...ref, version }, deadline + tolerance);
+      // Given up here, the order may still be given: then an entry is dropped from the cache for nothing.
+      await beforeDeadline(
+        repairs.announce(partition, { ...ref, version }, deadline + tolerance),
+        options.deadlineAt,
+      );
       crashPoint('after-announce');
     } catch (error) {
       throw unavailable(error);
     }
     try {
-      return { version, result: await work.commit(version, deadline * 1_000) };
+      const limits = { notAfterMicros: deadline * 1_000, deadlineAt: options.deadlineAt };
+      return { version, result: await commitInTime(work, version, limits) };
     } catch (error) {
       if (error instanceof HoldfastError || neverReached(error)) throw unavailable(error);
       throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);

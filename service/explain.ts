@@ -7,6 +7,7 @@ import { partitionOf } from '../domain/partition.ts';
 import { readRecord } from '../storage/postgres/read-record.ts';
 import { inspect, type Pending } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
+import { beforeDeadline } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import type { Explanation, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
@@ -57,8 +58,8 @@ export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatc
         epoch: current,
         seen: await inspect(ctx.redis, ref, { partition, epoch: current }),
       }));
-      const pending = await pendingPart(id, partition, seen.pending);
-      const settled = await readRecord(ctx.db, collection.kind, ref);
+      const pending = await beforeDeadline(pendingPart(id, partition, seen.pending), options.deadlineAt);
+      const settled = await beforeDeadline(readRecord(ctx.db, collection.kind, ref), options.deadlineAt);
       return {
         ...ref,
         partition,

@@ -244,7 +244,7 @@ export function createReader(
     const partition = partitionOf(id, PARTITIONS);
     const looked = await look(ref, collection, partition, tokenFor(id), deadlineAt);
     if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
-      return await trusted(ref, collection, looked.found);
+      return await beforeDeadline(trusted(ref, collection, looked.found), deadlineAt);
     }
     const flight = flights.get(id);
     if (flight === undefined) {

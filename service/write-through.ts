@@ -12,7 +12,14 @@ import {
 } from '../storage/redis/errors.ts';
 import { settleEntry, type VoidTicket, voidEntry } from '../storage/redis/write-through.ts';
 import { blockMs } from './block.ts';
-import { type Committed, type CommitWork, incrementWork, putWork, refusal } from './commit-work.ts';
+import {
+  type Committed,
+  type CommitWork,
+  commitInTime,
+  incrementWork,
+  putWork,
+  refusal,
+} from './commit-work.ts';
 import type { Context } from './context.ts';
 import { pause, remainingMs } from './deadline.ts';
 import type { DirectWrites } from './direct-write.ts';
@@ -127,7 +134,8 @@ export function createWriteThrough(
       const budgetMs = Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt));
       let result: Committed;
       try {
-        result = await work.commit(ticket.version, Math.floor(ticket.takenAt + budgetMs * 1_000));
+        const notAfterMicros = Math.floor(ticket.takenAt + budgetMs * 1_000);
+        result = await commitInTime(work, ticket.version, { notAfterMicros, deadlineAt: options.deadlineAt });
       } catch (error) {
         if (error instanceof HoldfastError || neverReached(error)) {
           await settle(collection, key, partition, ticket, null, false);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Pool } from 'pg';
 import { type Child, startChild, untilReady } from '../../dev/services/child.ts';
@@ -21,7 +22,7 @@ interface RunningProcess {
   readonly pid: number;
   /** `exit code 0` or `signal SIGKILL`, once it is gone. */
   readonly exited: Promise<string>;
-  /** The last lines it wrote. */
+  /** All it wrote. */
   output(): string;
   kill(): Promise<void>;
   /** SIGTERM, and waits until it is gone. */
@@ -49,11 +50,11 @@ export interface System {
   stop(): Promise<void>;
 }
 
-function processOf(child: Child): RunningProcess {
+function processOf({ child, file }: { readonly child: Child; readonly file: string }): RunningProcess {
   return {
     pid: child.pid,
     exited: child.exited,
-    output: () => child.lastOutput(),
+    output: () => readFileSync(file, 'utf8'),
     kill: () => child.kill(),
     stop: () => child.stop(),
   };
@@ -85,37 +86,41 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     ...options.env,
   };
   let count = 0;
-  const run = (name: string, script: string, extra: Readonly<Record<string, string>> = {}) =>
-    startChild({
+  const run = async (name: string, script: string, extra: Readonly<Record<string, string>> = {}) => {
+    const file = join(folder, `${name}-${count++}.log`);
+    const child = await startChild({
       name,
       command: process.execPath,
       args: [join(root, 'dist', script)],
       cwd: root,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, ...extra },
-      output: { file: join(folder, `${name}-${count++}.log`) },
+      output: { file },
     });
+    return { child, file };
+  };
 
-  const migrate = await run('migrate', 'storage/postgres/migrate-main.js');
+  const { child: migrate } = await run('migrate', 'storage/postgres/migrate-main.js');
   const migrated = await migrate.exited;
   if (migrated !== 'exit code 0') throw new Error(`migrate: ${migrated}\n${migrate.lastOutput()}`);
 
   async function startApi(extra: Readonly<Record<string, string>> = {}): Promise<ApiProcess> {
     return await onFreePort(async (port) => {
-      const child = await run('api', 'api/main.js', { PORT: String(port), ...extra });
+      const started = await run('api', 'api/main.js', { PORT: String(port), ...extra });
+      const { child } = started;
       stops.push(() => child.kill());
       const url = `http://127.0.0.1:${port}`;
       await untilReady(
         child,
         until(async () => (await fetch(`${url}/livez`)).ok, { what: 'the API answers', timeoutMs: 30_000 }),
       );
-      return { url, ...processOf(child) };
+      return { url, ...processOf(started) };
     });
   }
 
   async function startWorker(extra: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
-    const child = await run('worker', 'worker/main.js', extra);
-    stops.push(() => child.kill());
-    return processOf(child);
+    const started = await run('worker', 'worker/main.js', extra);
+    stops.push(() => started.child.kill());
+    return processOf(started);
   }
 
   const db = new Pool({ connectionString: databaseUrl, max: 4 });
