@@ -87,11 +87,19 @@ export function createHoldfast(deps: {
   const explain = createExplain(ctx, epochs, batches);
   const stopFollowing = followBatches(ctx, epochs, waiters, flusher);
   const stopSweeping = startSweeper(ctx, epochs);
+  const deadLetters = createDeadLetters(ctx, repairs);
   const writer = { 'write-behind': writeBehind, 'write-through': writeThrough };
 
   return {
     collections,
-    operations: { discardWrites: createDiscardWrites(ctx, epochs), ...createDeadLetters(ctx, repairs) },
+    operations: {
+      discardWrites: createDiscardWrites(ctx, epochs),
+      ...deadLetters,
+      async retryDeadLetter(id, decider, deadline) {
+        await topology.pass(deadline.deadlineAt);
+        return await deadLetters.retryDeadLetter(id, decider, deadline);
+      },
+    },
     read: reader.read,
     put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
     delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
@@ -119,7 +127,7 @@ export function createHoldfast(deps: {
   };
 }
 
-/** Everything about partitions goes through their epochs: here is the one place where it waits for the topology. */
+/** Use cases come to a partition through its epoch: here they wait for the topology. */
 function behind(topology: TopologyGate, epochs: Epochs): Epochs {
   return {
     ...epochs,

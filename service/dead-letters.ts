@@ -5,7 +5,7 @@ import { discardDeadLetter, findDeadLetter, listDeadLetters } from '../storage/p
 import { retryDeadLetter } from '../storage/postgres/retry-dead-letter.ts';
 import type { CacheRepairs } from './cache-repairs.ts';
 import type { Context } from './context.ts';
-import { remainingMs } from './deadline.ts';
+import { beforeDeadline, remainingMs } from './deadline.ts';
 import { decisionFailure, lockTimeoutMs } from './decision.ts';
 import type { Operations } from './operations.ts';
 import { unavailable } from './trouble.ts';
@@ -54,7 +54,8 @@ export function createDeadLetters(
         deadline = Math.floor(Date.now() + Math.min(POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt)));
         // It goes around Redis, which may hold older copies. The commit comes at most one pause inside a transaction after
         // the deadline: see retry-dead-letter.ts.
-        await repairs.announce(partition, letter, deadline + POSTGRES_TIMEOUT_MS + CLOCK_TOLERANCE_MS);
+        const actsFrom = deadline + POSTGRES_TIMEOUT_MS + CLOCK_TOLERANCE_MS;
+        await beforeDeadline(repairs.announce(partition, letter, actsFrom), deadlineAt);
       } catch (error) {
         throw unavailable(error);
       }

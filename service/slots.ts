@@ -4,6 +4,7 @@ import { mergeMutations } from '../domain/merge.ts';
 import type { Mutation } from '../domain/mutation.ts';
 import { readPending } from '../storage/temporal/read-pending.ts';
 import type { Context } from './context.ts';
+import { shareNext } from './share-next.ts';
 
 /** A slot whose workflow is not known to have persisted its batch. */
 export interface OccupiedSlot {
@@ -46,9 +47,14 @@ export async function readSlots(ctx: Context, partition: number): Promise<Occupi
   return occupied;
 }
 
+// Without Redis every read and every direct write needs all slots, which is some dozens of calls to Temporal.
+const together = new WeakMap<Context, (partition: number) => Promise<OccupiedSlot[]>>();
+
 /** Every mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
 export async function mutationsInSlots(ctx: Context, partition: number, id: string): Promise<Mutation[]> {
-  const slots = await readSlots(ctx, partition);
+  const look = together.get(ctx) ?? shareNext((one) => readSlots(ctx, one));
+  together.set(ctx, look);
+  const slots = await look(partition);
   return slots.flatMap(({ mutations }) => mutations.filter((m) => entryId(m) === id));
 }
 
