@@ -29,7 +29,10 @@ export interface RedisStore {
   reconnectedAt(): number;
   /** Notes a Redis time that a script answered. */
   learnTime(micros: number): void;
-  /** Listens to batch events; `onGap` is called whenever messages may have been missed. */
+  /**
+   * Listens to batch events; `onGap` is called whenever messages may have been missed. A connection that has gone dead is
+   * noticed within two timeouts.
+   */
   subscribe(listener: (message: string) => void, onGap: () => void): void;
   /**
    * Settings of the server; `undefined` where its INFO does not name them.
@@ -83,6 +86,7 @@ function connect(options: RedisOptions, name: string): Redis {
 export function connectRedis(options: RedisOptions): RedisStore {
   const redis = connect(options, options.name);
   let subscriber: Redis | undefined;
+  let ping: NodeJS.Timeout | undefined;
   // Redis time minus this process's monotonic clock. Answers arrive late, never early, so the largest difference seen is
   // the closest one.
   let offset = Number.NEGATIVE_INFINITY;
@@ -129,6 +133,12 @@ export function connectRedis(options: RedisOptions): RedisStore {
     subscribe(listener, onGap) {
       const connection = connect(options, `${options.name}-events`);
       subscriber = connection;
+      // Nothing is sent on it otherwise, so nothing would tell a quiet Redis from a connection that is dead. Where no answer
+      // comes, the socket's timeout ends it, and it is made anew.
+      ping = setInterval(() => {
+        if (connection.status === 'ready') connection.ping().catch(() => {});
+      }, options.timeoutMs);
+      ping.unref();
       connection.on('message', (_channel: string, message: string) => listener(message));
       connection.on('ready', () => {
         connection.subscribe(EVENTS_CHANNEL).then(onGap, () => {});
@@ -149,6 +159,7 @@ export function connectRedis(options: RedisOptions): RedisStore {
       }
     },
     async close() {
+      clearInterval(ping);
       subscriber?.disconnect();
       redis.disconnect();
     },

@@ -365,6 +365,26 @@ describe('messages', () => {
     await until(() => gaps > 0, { what: 'the subscription' });
     await other.close();
   });
+
+  test('are listened for on a new connection when the old one has gone dead without a word', async () => {
+    const messages: string[] = [];
+    let gaps = 0;
+    store.subscribe(
+      (message) => messages.push(message),
+      () => {
+        gaps += 1;
+      },
+    );
+    await until(() => gaps === 1, { what: 'the first subscription' });
+    // Only what listens sends anything: nobody uses the other connection.
+    const before = proxy.connections();
+    proxy.hold();
+    await until(() => proxy.connections() > before, { what: 'a new connection' });
+    proxy.forward();
+    await until(() => gaps === 2, { what: 'the second subscription' });
+    await redis.raw.publish(EVENTS_CHANNEL, 'after');
+    await until(() => messages.includes('after'), { what: 'a message' });
+  });
 });
 
 test('the settings of the server can be read', async () => {
