@@ -136,8 +136,10 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
         const url = `http://127.0.0.1:${port}`;
         const answers = async () => (await fetch(`${url}/livez`)).ok;
         const ready = until(answers, { what: 'the API to answer', timeoutMs: 30_000 });
-        if (extra?.HOLDFAST_CRASH_POINT === undefined) await untilReady(child, ready);
-        else await Promise.race([ready, child.exited]).finally(() => ready.catch(() => {}));
+        if (extra?.HOLDFAST_CRASH_POINT === undefined) {
+          await untilReady(child, ready);
+          await untilServing(url);
+        } else await Promise.race([ready, child.exited]).finally(() => ready.catch(() => {}));
         return { url, child };
       });
     }
@@ -188,6 +190,12 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
     await stop();
     throw error;
   }
+}
+
+/** As an orchestrator does before it sends requests; where too much is down, not for ever. */
+async function untilServing(url: string): Promise<void> {
+  const ready = async () => (await fetch(`${url}/readyz`)).ok;
+  await until(ready, { what: 'the API to be ready', timeoutMs: 5_000 }).catch(() => {});
 }
 
 async function carriesWrites(apis: readonly ApiProcess[]): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { checkConditions } from './check-conditions.ts';
 import { checkCounter } from './check-counter.ts';
+import { checkDecisions } from './check-decisions.ts';
 import { checkFinal } from './check-final.ts';
 import { checkLinearizable } from './check-linearizable.ts';
 import { checkOrder } from './check-order.ts';
@@ -30,6 +31,7 @@ export function check(history: History): readonly Violation[] {
       ...checkCounter(entry),
       ...checkFinal(entry),
       ...(history.durable?.includes(final.collection) === true ? checkLinearizable(entry) : []),
+      ...checkDecisions(entry),
     );
   }
   for (const [name, some] of calls) {

@@ -1,5 +1,13 @@
 import { satisfies } from '../../domain/acknowledgement.ts';
-import { type Call, type FinalEntry, type History, isWrite, type Violation } from './history.ts';
+import {
+  type Call,
+  type Decision,
+  type FinalEntry,
+  type History,
+  isWrite,
+  nameOf,
+  type Violation,
+} from './history.ts';
 
 /** A write that was acknowledged. */
 export type Acknowledged = Call & { readonly version: number };
@@ -23,6 +31,7 @@ export interface EntryHistory {
   readonly byVersion: ReadonlyMap<number, Acknowledged>;
   readonly byToken: ReadonlyMap<string, Call>;
   readonly unknown: readonly Call[];
+  readonly decisions: readonly Decision[];
   /** Whether what a call that started at `start` wrote or saw as `version` must still be there at `at`. */
   lasts(version: number, start: number, at: number): boolean;
   /** Whether a read may miss `version`: because only Redis knew it and could not be asked, or as {@link wroteUnseen}. */
@@ -38,7 +47,7 @@ export interface EntryHistory {
 /** Puts the calls of one entry in order. */
 export function entryHistory(
   calls: readonly Call[],
-  { losses, absences }: Pick<History, 'losses' | 'absences'>,
+  { losses, absences, ...history }: Pick<History, 'losses' | 'absences' | 'decisions'>,
   final: FinalEntry,
 ): EntryHistory {
   const sorted = [...calls].sort((a, b) => a.start - b.start);
@@ -49,9 +58,10 @@ export function entryHistory(
   const byVersion = new Map(acknowledged.map((call) => [call.version, call]));
   const byToken = new Map(writes.flatMap((call) => (call.token === undefined ? [] : [[call.token, call]])));
 
+  const decisions = history.decisions.filter((decision) => nameOf(decision) === nameOf(final));
   // A mutation that is set aside takes along what it had replaced in its batch, however long that one gathered: of an
-  // entry with a dead letter, only what was committed before is sure to last.
-  const lastDeadLetter = Math.max(0, ...final.deadLetters);
+  // entry with a dead letter, only what was committed before is sure to last. One that was retried was away for a while.
+  const lastDeadLetter = Math.max(0, ...final.deadLetters, ...decisions.map(({ version }) => version));
   const setAside = (version: number) =>
     version <= lastDeadLetter && byVersion.get(version)?.level !== 'persisted';
   const durable = (version: number) => {
@@ -86,6 +96,7 @@ export function entryHistory(
     byVersion,
     byToken,
     unknown: writes.filter((call) => call.outcome === 'unknown'),
+    decisions,
     lasts: (version, start, at) =>
       !setAside(version) && (durable(version) || !losses.some((loss) => loss.to >= start && loss.from <= at)),
     mayBeHidden(version, reader) {

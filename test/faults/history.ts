@@ -53,6 +53,16 @@ export interface Absence {
   readonly api?: number;
 }
 
+/** What an operator was told about a write that was not persisted. */
+export interface Decision {
+  readonly collection: string;
+  readonly key: string;
+  readonly version: number;
+  readonly decided: 'discarded' | 'retried';
+  /** When the answer was there, on the clock of the calls. */
+  readonly at: number;
+}
+
 /** A register's state in one place. */
 export interface State {
   readonly version: number;
@@ -71,7 +81,7 @@ export interface FinalEntry {
   readonly pendingIn: string | null;
   /** What every API process answers to a read; no version where it found nothing. */
   readonly reads: readonly { readonly api: number; readonly version?: number; readonly value: Value }[];
-  /** Versions that were set aside because PostgreSQL refused them. */
+  /** Versions that are set aside: PostgreSQL refused them, or an operator discarded them. */
   readonly deadLetters: readonly number[];
 }
 
@@ -82,6 +92,7 @@ export interface History {
   readonly losses: readonly MemoryLoss[];
   /** Meanwhile only what had been acknowledged as queued or persisted had to be visible. */
   readonly absences: readonly Absence[];
+  readonly decisions: readonly Decision[];
   readonly final: readonly FinalEntry[];
 }
 

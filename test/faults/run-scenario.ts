@@ -6,6 +6,7 @@ import { COLLECTIONS, DURABLE } from './collections.ts';
 import {
   type Absence,
   type Call,
+  type Decision,
   type FinalEntry,
   type MemoryLoss,
   nameOf,
@@ -47,6 +48,7 @@ export interface Run {
   readonly history: readonly Call[];
   readonly losses: readonly MemoryLoss[];
   readonly absences: readonly Absence[];
+  readonly decisions: readonly Decision[];
   readonly final: readonly FinalEntry[];
   readonly outage: { readonly from: number; readonly to: number };
   readonly violations: readonly Violation[];
@@ -70,6 +72,7 @@ export async function runScenario(
   };
   const losses: MemoryLoss[] = [];
   const absences: Absence[] = [];
+  const decisions: Decision[] = [];
   const problems: string[] = [];
   let from: number | undefined;
   let to: number | undefined;
@@ -110,6 +113,7 @@ export async function runScenario(
         absences.push({ from: start, to: performance.now(), ...(api === undefined ? {} : { api }) });
       }
     },
+    decided: (decision) => decisions.push(decision),
     complain: (message) => problems.push(message),
   };
 
@@ -143,7 +147,7 @@ export async function runScenario(
   await scenario.afterwards?.(context);
   phase('afterwards');
 
-  const violations = check({ calls: history, durable: DURABLE, losses, absences, final });
+  const violations = check({ calls: history, durable: DURABLE, losses, absences, decisions, final });
   problems.push(...wrongAnswers(scenario, history), ...violations.map(text));
   const outage = { from: from ?? 0, to: to ?? 0 };
   const during = history.filter(
@@ -154,6 +158,7 @@ export async function runScenario(
     history,
     losses,
     absences,
+    decisions,
     final,
     outage,
     violations,

@@ -1,5 +1,5 @@
 import type { Bed, BedOptions } from './bed.ts';
-import type { Call } from './history.ts';
+import type { Call, Decision } from './history.ts';
 import type { Random } from './random.ts';
 import type { WorkloadOptions } from './workload.ts';
 
@@ -24,6 +24,8 @@ export interface FaultContext {
    * reads need not see what nobody but Redis knew. With `api` it is out of reach for that process alone.
    */
   redisAway<T>(work: () => Promise<T>, api?: number): Promise<T>;
+  /** An operator was told what became of a write. */
+  decided(decision: Decision): void;
   /** Something the checker cannot see is wrong. */
   complain(message: string): void;
 }

@@ -8,7 +8,7 @@ let blocking: Pool;
 beforeAll(async () => {
   system = await startSystem({
     apis: 2,
-    env: { POSTGRES_TIMEOUT_MS: '1000', CLOCK_TOLERANCE_MS: '100', TEMPORAL_TIMEOUT_MS: '3000' },
+    env: { POSTGRES_TIMEOUT_MS: '1000', CLOCK_TOLERANCE_MS: '100', REQUEST_DEADLINE_MS: '30000' },
   });
   blocking = new Pool({ connectionString: system.env.DATABASE_URL ?? '', max: 1 });
 });

@@ -166,6 +166,7 @@ describe('collections whose reads are durable', () => {
     calls: calls([put(2), cached(put(4)), read(4), read(2)]),
     losses: [{ from: 25, to: 28 }],
     absences: [],
+    decisions: [],
     final: [
       {
         ...{ collection: 'sessions', key: 'k', row: row(2), cached: null, pendingIn: null, deadLetters },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../faults/checker.ts';
-import type { Absence, Call, FinalEntry, MemoryLoss } from '../faults/history.ts';
+import type { Absence, Call, Decision, FinalEntry, MemoryLoss } from '../faults/history.ts';
 
 /** What a call is about; the rest follows from its place in the history. */
 type Step = Partial<Call> & Pick<Call, 'operation'>;
@@ -45,15 +45,17 @@ function broken(
   options: {
     losses?: readonly MemoryLoss[];
     absences?: readonly Absence[];
+    decisions?: readonly Decision[];
     final?: Partial<FinalEntry>;
     collection?: string;
   } = {},
 ): readonly string[] {
-  const { losses = [], absences = [], final = {}, collection = 'carts' } = options;
+  const { losses = [], absences = [], decisions = [], final = {}, collection = 'carts' } = options;
   const violations = check({
     calls: calls(collection, steps),
     losses,
     absences,
+    decisions,
     final: [finalEntry(collection, row, final)],
   });
   return [...new Set(violations.map(({ rule }) => rule))];
@@ -90,6 +92,13 @@ const add = (version: number, by: number, value: number, more: Partial<Call> = {
 const unknown = { outcome: 'unknown', code: '503 outcome-unknown' } as const;
 const without = ({ version: _, level: __, value: ___, ...rest }: Step): Step => rest;
 const row = (version: number, value: string | number | null = `t${version}`) => ({ version, value });
+const decision = (decided: Decision['decided'], version: number, at: number): Decision => ({
+  collection: 'carts',
+  key: 'k',
+  decided,
+  version,
+  at,
+});
 const loss = (from: number, to = from + 1): MemoryLoss => ({ from, to });
 
 describe('histories in which every promise holds', () => {
@@ -148,6 +157,23 @@ describe('histories in which every promise holds', () => {
       }),
     ],
     [
+      'a write that was discarded is read until then, and reverts',
+      broken([put(2, { level: 'persisted' }), put(4), read(4), read(2)], row(2), {
+        decisions: [decision('discarded', 4, 26)],
+        final: { deadLetters: [4] },
+      }),
+    ],
+    [
+      'a write that was set aside is away until it is retried',
+      broken([put(2, { level: 'persisted' }), put(4), read(4), read(2), read(4)], row(4), {
+        decisions: [decision('retried', 4, 36)],
+      }),
+    ],
+    [
+      'a write that was retried may be older than its row',
+      broken([put(2), put(4), read(4), put(6)], row(6), { decisions: [decision('retried', 4, 36)] }),
+    ],
+    [
       'a condition that named the last version',
       broken([put(2), put(4, { condition: { ifVersion: 2 } })], row(4)),
     ],
@@ -195,6 +221,56 @@ describe('histories that are wrong on purpose', () => {
       'a persisted write is lost where a later one was set aside',
       'lost',
       broken([put(2, { level: 'persisted' }), put(4)], null, { final: { deadLetters: [4] } }),
+    ],
+    [
+      'a discarded write is in the row',
+      'set-aside-visible',
+      broken([put(2), put(4)], row(4), {
+        decisions: [decision('discarded', 4, 26)],
+        final: { deadLetters: [4] },
+      }),
+    ],
+    [
+      'a discarded write is read later',
+      'set-aside-visible',
+      broken([put(2, { level: 'persisted' }), put(4), read(4)], row(2), {
+        decisions: [decision('discarded', 4, 16)],
+        final: { deadLetters: [4] },
+      }),
+    ],
+    [
+      'a discard is not on record',
+      'decision-lost',
+      broken([put(2), put(4)], row(2), { decisions: [decision('discarded', 4, 16)] }),
+    ],
+    [
+      'a persisted write is lost where a later one was discarded',
+      'lost',
+      broken([put(2, { level: 'persisted' }), put(4)], null, {
+        decisions: [decision('discarded', 4, 16)],
+        final: { deadLetters: [4] },
+      }),
+    ],
+    [
+      'a write after the discard is lost',
+      'lost',
+      broken([put(2), put(4), put(6)], row(2), {
+        decisions: [decision('discarded', 4, 16)],
+        final: { deadLetters: [4] },
+      }),
+    ],
+    [
+      'a dead letter that was retried is not in the row',
+      'lost',
+      broken([put(2), put(4)], row(2), { decisions: [decision('retried', 4, 16)] }),
+    ],
+    [
+      'a dead letter that was retried is still set aside',
+      'decision-lost',
+      broken([put(2), put(4)], row(4), {
+        decisions: [decision('retried', 4, 16)],
+        final: { deadLetters: [4] },
+      }),
     ],
     ['a read goes back behind an acknowledgement', 'backwards', broken([put(2), put(4), read(2)], row(4))],
     [
@@ -340,9 +416,9 @@ describe('histories that are wrong on purpose', () => {
   ])('%s', (_, rule, rules) => expect(rules).toContain(rule));
 
   test('calls to an entry whose final state is missing cannot be judged', () => {
-    expect(() => check({ calls: calls('carts', [put(2)]), losses: [], absences: [], final: [] })).toThrow(
-      /missing/,
-    );
+    expect(() =>
+      check({ calls: calls('carts', [put(2)]), losses: [], absences: [], decisions: [], final: [] }),
+    ).toThrow(/missing/);
   });
 });
 

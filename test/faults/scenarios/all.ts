@@ -5,6 +5,7 @@ import { dataScenarios } from './data.ts';
 import { deliveryScenarios } from './delivery.ts';
 import { durableScenarios } from './durable.ts';
 import { limitScenarios } from './limits.ts';
+import { operatorScenarios } from './operator.ts';
 import { postgresScenarios } from './postgres.ts';
 import { processScenarios } from './processes.ts';
 import { recoveryScenarios } from './recovery.ts';
@@ -28,4 +29,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...recoveryScenarios,
   ...cutOffScenarios,
   ...durableScenarios,
+  ...operatorScenarios,
 ];

@@ -4,10 +4,16 @@ import type { FaultContext, Scenario } from '../scenario.ts';
 
 const POISON = 'faults_no_poison';
 
-async function refusePoison({ bed }: FaultContext): Promise<void> {
+/** From now on PostgreSQL refuses the values that the workload poisons. */
+export async function refusePoison({ bed }: FaultContext): Promise<void> {
   await bed.db.query(
     `ALTER TABLE documents ADD CONSTRAINT ${POISON} CHECK (value->>'token' NOT LIKE 'poison-%') NOT VALID`,
   );
+}
+
+/** PostgreSQL takes what it refused. */
+export async function takePoison({ bed }: FaultContext): Promise<void> {
+  await bed.db.query(`ALTER TABLE documents DROP CONSTRAINT IF EXISTS ${POISON}`);
 }
 
 const MISSES = 1_000;
@@ -71,14 +77,15 @@ export const dataScenarios: readonly Scenario[] = [
       await pause(3_000, 4_000);
       end();
     },
-    async afterwards({ bed, prefix, complain }) {
+    async afterwards(context) {
+      const { bed, prefix, complain } = context;
       const { rows } = await bed.db.query<{ count: string; wrong: string }>(
         `SELECT count(*), count(*) FILTER (WHERE value NOT LIKE '%poison-%') AS wrong FROM dead_letters WHERE key LIKE $1`,
         [`${prefix}%`],
       );
       if (Number(rows[0]?.count) === 0) complain('no dead letter: nothing was refused');
       if (Number(rows[0]?.wrong) > 0) complain(`${rows[0]?.wrong} good writes are among the dead letters`);
-      await bed.db.query(`ALTER TABLE documents DROP CONSTRAINT ${POISON}`);
+      await takePoison(context);
     },
   },
   {
