@@ -4,12 +4,15 @@ import { describeError, isUnreachable, neverReached } from '../storage/postgres/
 import { remainingMs } from './deadline.ts';
 import { unavailable } from './trouble.ts';
 
+/** Within what the client waits for a statement beyond the server's own limit: see database.ts. */
+const BEYOND_STATEMENT_MS = 300;
+
 /**
- * How long a decision waits for batches that are being persisted, in ms. A little less than a statement may take: the
- * server then says what was waited for.
+ * How long a decision waits for batches that are being persisted, in ms. A little longer than a statement may take: while
+ * PostgreSQL takes no writes, each of them holds the lock for as long as that.
  */
 export function lockTimeoutMs({ POSTGRES_TIMEOUT_MS }: Environment, deadlineAt: number): number {
-  return Math.min(POSTGRES_TIMEOUT_MS * 0.9, remainingMs(deadlineAt));
+  return Math.min(POSTGRES_TIMEOUT_MS + BEYOND_STATEMENT_MS, remainingMs(deadlineAt));
 }
 
 /** The failure of the transaction that makes a decision. Where its commit may be in doubt, that is said. */

@@ -17,8 +17,12 @@ export function sharedWithDecisions(partition: number): RawBuilder<unknown> {
   return sql`pg_advisory_xact_lock_shared(${DECISIONS}::integer, ${partition}::integer)`;
 }
 
+/** So much longer than the wait for a lock may its statement take: the server then says what was waited for. */
+const MARGIN_MS = 100;
+
 /**
- * Takes the lock for deciding, until the transaction ends. Batches of the partition that come meanwhile wait behind it.
+ * Takes the lock for deciding, until the transaction ends. Batches of the partition that come meanwhile wait behind it; so
+ * it waits for no longer than those under way, each of which may take a whole statement timeout.
  * @throws HoldfastError dependency-unavailable where batches under way hold it for longer than `timeoutMs`.
  */
 export async function lockDecisions(
@@ -26,9 +30,9 @@ export async function lockDecisions(
   partition: number,
   timeoutMs: number,
 ): Promise<void> {
-  await sql`SELECT set_config('lock_timeout', ${String(Math.max(1, Math.floor(timeoutMs)))}, true)`.execute(
-    trx,
-  );
+  const waitMs = Math.max(1, Math.floor(timeoutMs));
+  await sql`SELECT set_config('lock_timeout', ${String(waitMs)}, true),
+                   set_config('statement_timeout', ${String(waitMs + MARGIN_MS)}, true)`.execute(trx);
   try {
     await sql`SELECT pg_advisory_xact_lock(${DECISIONS}::integer, ${partition}::integer)`.execute(trx);
   } catch (error) {

@@ -1,5 +1,8 @@
+import { slotWorkflowId } from '../../../config/temporal-names.ts';
+import { until } from '../../../dev/until.ts';
+import { partitionName } from '../../../domain/partition.ts';
+import { PARTITIONS } from '../bed.ts';
 import type { Call } from '../history.ts';
-import { asValue } from '../outcome.ts';
 import type { FaultContext, Scenario } from '../scenario.ts';
 import { refusePoison, takePoison } from './data.ts';
 
@@ -38,25 +41,40 @@ async function http({ bed, random }: FaultContext, method: 'GET' | 'POST', path:
   return { status: answer.status, json: await answer.json() } as HttpAnswer;
 }
 
-/** Discards what waits of an entry that somebody wrote lately. Answers whether it did. */
-async function discardOne(context: FaultContext, { collection, key }: Call): Promise<boolean> {
-  const path = `/v1/collections/${collection}/entries/${encodeURIComponent(key)}/explanation`;
-  const pending = (await http(context, 'GET', path)).json.pending;
-  if (pending?.workflowId == null) return false;
-  const entry = { collection, key, version: pending.version };
-  const answer = await http(context, 'POST', `/ops/v1/batches/${pending.workflowId}/discard`, {
-    entries: [entry],
-    reason: `a fault, with ${asValue(pending.value)}`.slice(0, 100),
-  });
-  if (answer.status !== 200) {
-    if (!NOT_NOW.has(answer.json.code)) context.complain(`a discard: ${JSON.stringify(answer.json)}`);
-    return false;
+/** The workflows that hold batches now. */
+async function batchesUnderWay({ bed }: FaultContext): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const name = partitionName(partition);
+    for (const sent of await bed.redisClient.hvals(`hf:{${name}}:sent`)) {
+      const slot = /^(\d+) confirmed /.exec(sent)?.[1];
+      if (slot !== undefined) found.push(slotWorkflowId(partition, Number(slot)));
+    }
   }
-  if (answer.json.entries[0].outcome !== 'discarded') return false;
+  return found;
+}
+
+/** Discards what a batch holds of a few entries. Answers how many writes that were. */
+async function discardFew(context: FaultContext, entries: readonly Call[]): Promise<number> {
+  const [first, ...others] = await batchesUnderWay(context);
+  if (first === undefined) return 0;
+  const workflowId = context.random.pick([first, ...others]);
+  const { status, json } = await http(context, 'POST', `/ops/v1/batches/${workflowId}/discard`, {
+    entries: entries.map(({ collection, key }) => ({ collection, key })),
+    reason: 'a fault',
+  });
+  if (status !== 200) {
+    if (!NOT_NOW.has(json.code)) context.complain(`a discard: ${JSON.stringify(json)}`);
+    return 0;
+  }
+  const at = performance.now();
+  const discarded = json.entries.filter(({ outcome }: { outcome: string }) => outcome === 'discarded');
+  for (const { collection, key, version } of discarded) {
+    context.decided({ collection, key, version, decided: 'discarded', at });
+  }
   // Redis is there all the time.
-  if (answer.json.cacheTold !== true) context.complain('a discard could not tell Redis');
-  context.decided({ ...entry, decided: 'discarded', at: performance.now() });
-  return true;
+  if (json.cacheTold !== true) context.complain('a discard could not tell Redis');
+  return discarded.length;
 }
 
 /** Retries a dead letter until it is known what became of it. */
@@ -104,11 +122,14 @@ async function discardSome(context: FaultContext): Promise<number> {
   const { random, calls } = context;
   let discarded = 0;
   for (let tries = 0; tries < MOST_TRIES && discarded < 2 * ENOUGH; tries++) {
-    const lately = calls.slice(-200).filter(({ collection, operation, outcome }) => {
-      return outcome === 'ok' && operation !== 'read' && collection !== 'orders';
-    });
-    const [first, ...others] = lately;
-    if (first !== undefined && (await discardOne(context, random.pick([first, ...others])))) discarded++;
+    const [first, ...others] = calls.filter(
+      ({ collection, operation, outcome }) =>
+        outcome === 'ok' && operation !== 'read' && collection !== 'orders',
+    );
+    if (first !== undefined) {
+      const few = Array.from({ length: 3 }, () => random.pick([first, ...others]));
+      discarded += await discardFew(context, few);
+    }
     await context.pause(20, 120);
   }
   return discarded;
@@ -121,12 +142,15 @@ export const operatorScenarios: readonly Scenario[] = [
       'While PostgreSQL takes no writes, pending ones are discarded, and dead letters retried later: neighbours are persisted.',
     bed: { redis: 'always' },
     minimumDuring: 50,
-    workload: { poison: 0.05 },
+    workload: { poison: 0.15 },
     prepare: refusePoison,
     async fault(context) {
       const { random, pause, begin, end, complain } = context;
-      // Some dead letters first.
-      await pause(1_000, 1_500);
+      await until(async () => (await deadLetters(context)).length >= ENOUGH, {
+        what: 'dead letters',
+        timeoutMs: 20_000,
+        everyMs: 200,
+      });
       begin();
       let discarded = 0;
       await whileNothingIsWritten(context, async () => {
@@ -135,7 +159,7 @@ export const operatorScenarios: readonly Scenario[] = [
       });
       await takePoison(context);
       let retried = 0;
-      for (const letter of await deadLetters(context)) {
+      for (const letter of (await deadLetters(context)).slice(0, 2 * ENOUGH)) {
         if (retried >= ENOUGH && random.chance(0.3)) {
           await http(context, 'POST', `/ops/v1/dead-letters/${letter.id}/discard`, { reason: 'a fault' });
         } else if (await retryOne(context, letter)) retried++;
