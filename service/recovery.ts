@@ -15,7 +15,7 @@ import {
 } from '../storage/redis/recover.ts';
 import { blockMs } from './block.ts';
 import type { Context } from './context.ts';
-import { readSlots } from './slots.ts';
+import { occupiedSlots } from './slots.ts';
 import { epochRandom, uniqueToken } from './tokens.ts';
 
 /**
@@ -64,7 +64,7 @@ export async function recoverPartition(
   try {
     crashPoint('after-lock');
     const started = performance.now();
-    const slots = await readSlots(ctx, partition);
+    const slots = await occupiedSlots(ctx, partition);
     const epoch = nextEpoch(
       epochRandom(),
       fence.epoch,
