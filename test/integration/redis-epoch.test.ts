@@ -24,7 +24,7 @@ const C = { collection: 'hits', key: 'c' };
 /** These begin or end an epoch, or ask for it. */
 const ABOUT_EPOCHS = ['hello', 'lock', 'unlock', 'install'];
 /** These run in whatever epoch is valid; their own tests see to it that one is. */
-const IN_ANY_EPOCH = ['discard', 'invalidate'];
+const IN_ANY_EPOCH = ['discard', 'invalidate', 'oldest'];
 
 let redis: RedisUnderTest;
 beforeAll(async () => {
