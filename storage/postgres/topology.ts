@@ -36,6 +36,12 @@ export async function recordTopology(db: Kysely<Database>, wanted: Topology): Pr
     });
 }
 
+/** What the data are written under; `undefined` before the first API process ran on this database. */
+export async function readTopology(db: Kysely<Database>): Promise<Topology | undefined> {
+  const { rows } = await sql<Topology>`SELECT partitions, slots FROM topology`.execute(db);
+  return rows[0];
+}
+
 function differences(wanted: Topology, recorded: Topology | undefined): string[] {
   if (recorded === undefined) return ['the row of the table "topology" is gone; start again'];
   const pairs = [
