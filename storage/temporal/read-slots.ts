@@ -33,17 +33,23 @@ export async function readSlots(temporal: Temporal, request: ReadSlotsRequest): 
   const { slots, ...each } = request;
   const occupied: OccupiedSlot[] = [];
   let next = 0;
+  let failed = false;
   // Once a worker failed to answer, the other slots are read from history at once instead of each waiting as long.
   let via: 'query' | 'history' = 'query';
   async function worker(): Promise<void> {
-    for (let slot = next++; slot < slots; slot = next++) {
-      const found = await readPending(temporal, { ...each, slot, via });
+    for (let slot = next++; slot < slots && !failed; slot = next++) {
+      const found = await readPending(temporal, { ...each, slot, via }).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
       if (found.state === 'open' && found.source === 'history') via = 'history';
       if (found.state === 'open' || found.state === 'closed-unfinished') {
         occupied.push({ slot, batchId: found.batchId, runId: found.runId, mutations: found.mutations });
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, slots) }, worker));
+  // No call is left behind: one that outlives the connection would end the process.
+  const ended = await Promise.allSettled(Array.from({ length: Math.min(AT_ONCE, slots) }, worker));
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
   return occupied;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, it, vi } from 'vitest';
 import { readEnvironment } from '../../config/environment.ts';
 import { connectTemporal } from '../../storage/temporal/client.ts';
@@ -52,4 +53,19 @@ it('a namespace that does not exist counts as unreachable, never as an empty slo
   );
   expect(isTemporalUnreachable(error)).toBe(true);
   await temporal.close();
+});
+
+it('a client that is closed while calls wait to be repeated ends the calls, and not the process', async () => {
+  const environment = readEnvironment({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
+  // A call is repeated after 50 to 450 ms: whenever the client is closed, some of these wait.
+  const ended = Array.from({ length: 12 }, async (_, i) => {
+    const temporal = connectTemporal({ environment });
+    const calls = Array.from({ length: 4 }, () =>
+      describeSlot(temporal, { partition: 0, slot: 0, deadlineMs: 5_000 }).catch((error: unknown) => error),
+    );
+    await sleep(i * 25);
+    await temporal.close();
+    return await Promise.all(calls);
+  });
+  expect((await Promise.all(ended)).flat().every(isTemporalUnreachable)).toBe(true);
 });
