@@ -1,15 +1,10 @@
-import {
-  ApplicationFailure,
-  activityInfo,
-  CancelledFailure,
-  cancellationSignal,
-  heartbeat,
-} from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, cancellationSignal } from '@temporalio/activity';
 import { crashPoint } from '../config/crash-points.ts';
 import type { Batch } from '../domain/batch.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
 import type { PersistOutcome } from '../storage/postgres/types.ts';
 import { persistFailure, releaseFailure } from './failures.ts';
+import { withHeartbeats } from './heartbeats.ts';
 
 export interface PersistRequest {
   readonly batch: Batch;
@@ -46,22 +41,6 @@ export interface ActivityDeps {
   readonly release: (input: ReleaseInput) => Promise<void>;
   /** Throws as `release` does. */
   readonly invalidate: (input: InvalidateInput) => Promise<void>;
-}
-
-/** Short attempts never heartbeat: each one is a call to the server. */
-const HEARTBEAT_INTERVAL_MS = 2_000;
-
-/**
- * Runs `work`, heartbeating while it lasts, so that the server notices a dead worker and this worker a cancellation.
- * A local activity is not known to the server and has no heartbeats.
- */
-async function withHeartbeats<T>(work: () => Promise<T>): Promise<T> {
-  const timer = activityInfo().isLocal ? undefined : setInterval(heartbeat, HEARTBEAT_INTERVAL_MS);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /** The activities of a batch workflow. */

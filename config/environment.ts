@@ -75,6 +75,13 @@ const schema = z.object({
   SWEEP_INTERVAL_MS: integer(5_000, 100, 600_000),
   /** The largest difference between any two clocks (API, Redis, PostgreSQL) that is tolerated. */
   CLOCK_TOLERANCE_MS: integer(500, 1, 60_000),
+  /** How often tombstones are pruned. */
+  PRUNE_INTERVAL_MS: integer(3_600_000, 1_000, 7 * 86_400_000),
+  /**
+   * How old a tombstone is at least when it is pruned. Never less than a request and the clocks' tolerance take: the
+   * default is far above what any process may be set to.
+   */
+  TOMBSTONE_MIN_AGE_MS: integer(3_600_000, 0, 365 * 86_400_000),
   /** How long "there is no such entry" is cached. */
   ABSENT_TTL_MS: integer(5_000, 1, 3_600_000),
 

@@ -6,6 +6,12 @@ export const WRITE_BEHIND_WORKFLOW = 'writeBehind';
 /** The workflow type that tells Redis of entries written around it. */
 export const REPAIR_CACHE_WORKFLOW = 'repairCache';
 
+/** The workflow type of one pruning of tombstones. */
+export const PRUNE_TOMBSTONES_WORKFLOW = 'pruneTombstones';
+
+/** The schedule that starts it, and what the ids of its runs begin with. */
+export const PRUNE_SCHEDULE = 'prune-tombstones';
+
 /** `write-behind:p00:s03`: at most one open workflow per slot, and ids that sort by partition. */
 export function slotWorkflowId(partition: number, slot: number): string {
   return `write-behind:${partitionName(partition)}:${slotName(slot)}`;

@@ -4,7 +4,10 @@ import type { Environment } from '../config/environment.ts';
 import type { DatabaseHandle } from '../storage/postgres/database.ts';
 import { describeError, sqlState } from '../storage/postgres/errors.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
+import type { Temporal } from '../storage/temporal/client.ts';
 import { connectionSettings } from '../storage/temporal/connection-settings.ts';
+import { ensurePruneSchedule } from '../storage/temporal/ensure-prune-schedule.ts';
+import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
 import type { Dependency } from './wait-for.ts';
 
 /** gRPC status codes. */
@@ -90,5 +93,19 @@ export function redisDependency(
         ? `wrong user or password (REDIS_URL): ${cause(error)}`
         : undefined,
     describe: cause,
+  };
+}
+
+/** The schedule of pruning. */
+export function pruneScheduleDependency(temporal: Temporal, environment: Environment): Dependency<void> {
+  return {
+    name: 'the schedule of pruning',
+    attempt: () =>
+      ensurePruneSchedule(temporal, {
+        everyMs: environment.PRUNE_INTERVAL_MS,
+        deadlineMs: environment.TEMPORAL_TIMEOUT_MS,
+      }),
+    hopeless: (error) => (isTemporalUnreachable(error) ? undefined : message(error)),
+    describe: message,
   };
 }

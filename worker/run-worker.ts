@@ -3,13 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/create-activities.ts';
+import { createMaintenance } from '../activities/create-maintenance.ts';
 import type { Environment } from '../config/environment.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { persistBatch } from '../storage/postgres/persist-batch.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
-import { postgresDependency, redisDependency, temporalDependency } from './dependencies.ts';
+import { connectTemporal } from '../storage/temporal/client.ts';
+import {
+  postgresDependency,
+  pruneScheduleDependency,
+  redisDependency,
+  temporalDependency,
+} from './dependencies.ts';
 import { workerTuning } from './options.ts';
 import { waitFor } from './wait-for.ts';
 import { workflowCode } from './workflow-code.ts';
@@ -47,6 +54,7 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       redisTrouble = error;
     },
   });
+  const temporal = connectTemporal({ environment, name: 'holdfast-worker' });
   const stop = new AbortController();
   const ending = AbortSignal.any([signal, stop.signal]);
   let connection: NativeConnection | undefined;
@@ -70,13 +78,20 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       identity: `holdfast-worker ${process.pid}@${hostname()}`,
       ...workflowCode(),
       ...workerTuning(environment),
-      activities: createActivities({
-        persist: (batch, attempt) => persistBatch(database.db, batch, { signal: attempt }),
-        release: (release) => releaseBatch(redis, release),
-        invalidate: ({ partition, entries }) => invalidateEntries(redis, partition, entries),
-      }),
+      activities: {
+        ...createActivities({
+          persist: (batch, attempt) => persistBatch(database.db, batch, { signal: attempt }),
+          release: (release) => releaseBatch(redis, release),
+          invalidate: ({ partition, entries }) => invalidateEntries(redis, partition, entries),
+        }),
+        ...createMaintenance({ environment, db: database.db, redis, temporal }),
+      },
     });
     const ended = worker.run();
+    // Nothing waits for it, and a worker without it carries batches all the same.
+    waitFor(pruneScheduleDependency(temporal, environment), options).catch((error: unknown) => {
+      if (!ending.aborted) logger.error({ err: error }, 'tombstones are not pruned: there is no schedule');
+    });
     const shutdown = () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };
@@ -97,6 +112,7 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
   } finally {
     stop.abort();
     await connection?.close();
+    await temporal.close();
     await redis.close();
     await database.close();
   }

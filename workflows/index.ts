@@ -1,2 +1,3 @@
+export { pruneTombstones } from './prune-tombstones.ts';
 export { repairCache } from './repair-cache.ts';
 export { writeBehind } from './write-behind.ts';

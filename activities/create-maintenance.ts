@@ -1,0 +1,22 @@
+import { CancelledFailure, cancellationSignal } from '@temporalio/activity';
+import { persistFailure } from './failures.ts';
+import { withHeartbeats } from './heartbeats.ts';
+import { type PruneDeps, type PruneResult, prune } from './prune-tombstones.ts';
+
+/** The activities that nobody's write waits for. */
+export function createMaintenance(deps: PruneDeps) {
+  return {
+    /** Throws what PostgreSQL threw, as `persistBatch` does; `permanent` failures are not retryable. */
+    async pruneTombstones(): Promise<PruneResult> {
+      const signal = cancellationSignal();
+      try {
+        return await withHeartbeats(() => prune(deps, signal));
+      } catch (error) {
+        if (signal.aborted) throw new CancelledFailure('the pruning was cancelled');
+        throw persistFailure(error, false);
+      }
+    },
+  };
+}
+
+export type Maintenance = ReturnType<typeof createMaintenance>;

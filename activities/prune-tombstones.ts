@@ -1,0 +1,132 @@
+import type { Kysely } from 'kysely';
+import { longestCommitMs } from '../config/commit-deadline.ts';
+import type { Environment } from '../config/environment.ts';
+import { partitionName } from '../domain/partition.ts';
+import type { Version } from '../domain/version.ts';
+import type { Database } from '../storage/postgres/database-types.ts';
+import { pruneTombstones, readPruneFloor } from '../storage/postgres/prune-tombstones.ts';
+import { readTopology, type Topology } from '../storage/postgres/topology.ts';
+import type { RedisStore } from '../storage/redis/client.ts';
+import {
+  EpochChanged,
+  RedisOutcomeUnknown,
+  RedisOutOfMemory,
+  RedisUnavailable,
+} from '../storage/redis/errors.ts';
+import { oldestInRedis } from '../storage/redis/oldest.ts';
+import type { Temporal } from '../storage/temporal/client.ts';
+import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
+import { readSlots } from '../storage/temporal/read-slots.ts';
+
+export interface PruneDeps {
+  readonly environment: Environment;
+  readonly db: Kysely<Database>;
+  readonly redis: RedisStore;
+  readonly temporal: Temporal;
+}
+
+/** What one pruning did. */
+export interface PruneResult {
+  /** How many tombstones were removed. */
+  readonly pruned: number;
+  /** The highest version of a tombstone that was ever removed. */
+  readonly floor: Version;
+  /** Why nothing was pruned, or not everything. */
+  readonly skipped?: string;
+}
+
+/** Why pruning has to wait. For operators: no user data. */
+class NotNow extends Error {}
+
+/**
+ * Removes the tombstones that no older write can follow. Redis is asked before Temporal: a batch that leaves Redis in
+ * between is found in its slot. Whatever is not known for certain (an answer that is missing, a partition that must be
+ * recovered) means that nothing is pruned this time: a tombstone that stays costs a row, one too few brings an entry back.
+ * @throws errors of PostgreSQL as `pg` gave them; the signal's reason.
+ */
+export async function prune(deps: PruneDeps, signal: AbortSignal): Promise<PruneResult> {
+  const { environment, db } = deps;
+  try {
+    // As recorded: with other numbers, pending writes would be overlooked.
+    const topology = await readTopology(db);
+    if (topology === undefined) throw new NotNow('no API process has used this database yet');
+    const inRedis = await lowestInRedis(deps, topology, signal);
+    const inSlots = await lowestInSlots(deps, topology, signal);
+    const { complete, ...done } = await pruneTombstones(db, {
+      below: Math.min(inRedis, inSlots),
+      minAgeMs: Math.max(
+        environment.TOMBSTONE_MIN_AGE_MS,
+        longestCommitMs(environment) + environment.CLOCK_TOLERANCE_MS,
+      ),
+      partitions: topology.partitions,
+      signal,
+    });
+    return complete
+      ? done
+      : { ...done, skipped: 'batches kept PostgreSQL busy: what is left is pruned next time' };
+  } catch (error) {
+    if (!(error instanceof NotNow)) throw error;
+    return { pruned: 0, floor: await readPruneFloor(db), skipped: error.message };
+  }
+}
+
+/** At or below every version that waits in Redis, and below every version that it will give out. */
+async function lowestInRedis(
+  { redis }: PruneDeps,
+  { partitions }: Topology,
+  signal: AbortSignal,
+): Promise<Version> {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let partition = 0; partition < partitions; partition++) {
+    signal.throwIfAborted();
+    const { clock, pending } = await oldestInRedis(redis, partition).catch((error: unknown) => {
+      throw ofRedis(error, partition);
+    });
+    lowest = Math.min(lowest, clock, pending ?? clock);
+  }
+  return lowest;
+}
+
+/** At or below every version that waits in Temporal. */
+async function lowestInSlots(
+  { temporal, environment }: PruneDeps,
+  { partitions, slots }: Topology,
+  signal: AbortSignal,
+): Promise<Version> {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let partition = 0; partition < partitions; partition++) {
+    signal.throwIfAborted();
+    const occupied = await readSlots(temporal, {
+      partition,
+      slots,
+      queryTimeoutMs: environment.QUERY_TIMEOUT_MS,
+      deadlineMs: environment.TEMPORAL_TIMEOUT_MS,
+    }).catch((error: unknown) => {
+      throw ofTemporal(error, partition);
+    });
+    for (const { mutations } of occupied) {
+      for (const { version } of mutations) lowest = Math.min(lowest, version);
+    }
+  }
+  return lowest;
+}
+
+function ofRedis(error: unknown, partition: number): unknown {
+  if (error instanceof EpochChanged) {
+    return new NotNow(`partition ${partitionName(partition)} must be recovered in Redis first`);
+  }
+  const unanswered =
+    error instanceof RedisUnavailable ||
+    error instanceof RedisOutcomeUnknown ||
+    error instanceof RedisOutOfMemory;
+  return unanswered ? new NotNow(`Redis did not answer: ${error.message}`) : error;
+}
+
+function ofTemporal(error: unknown, partition: number): unknown {
+  const name = partitionName(partition);
+  if (isTemporalUnreachable(error)) {
+    return new NotNow(`the slots of partition ${name} could not be asked: ${error.message}`);
+  }
+  // A slot that this version cannot read may hold anything.
+  return error instanceof TypeError ? new NotNow(`partition ${name}: ${error.message}`) : error;
+}
