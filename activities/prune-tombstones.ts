@@ -15,7 +15,7 @@ import {
 } from '../storage/redis/errors.ts';
 import { oldestInRedis } from '../storage/redis/oldest.ts';
 import type { Temporal } from '../storage/temporal/client.ts';
-import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
+import { isTemporalUnreachable, UnreadableBatch } from '../storage/temporal/errors.ts';
 import { readSlots } from '../storage/temporal/read-slots.ts';
 
 export interface PruneDeps {
@@ -128,5 +128,5 @@ function ofTemporal(error: unknown, partition: number): unknown {
     return new NotNow(`the slots of partition ${name} could not be asked: ${error.message}`);
   }
   // A slot that this version cannot read may hold anything.
-  return error instanceof TypeError ? new NotNow(`partition ${name}: ${error.message}`) : error;
+  return error instanceof UnreadableBatch ? new NotNow(`partition ${name}: ${error.message}`) : error;
 }

@@ -6,7 +6,8 @@ import { sqlState } from './errors.ts';
 /**
  * The first of the two numbers of our advisory locks ("HF" and a count); the second is the partition. Whoever persists
  * holds the lock shared, whoever decides about a single write (a discard, a retried dead letter) holds it alone: a
- * decision falls either before a batch looks for decisions, or after that batch has committed.
+ * decision falls either before a batch looks for decisions, or after that batch has committed. Pruning holds those of all
+ * partitions alone: a tombstone goes either before a batch reads the floor, or after that batch has committed.
  */
 const DECISIONS = 0x4846_0001;
 
@@ -19,6 +20,15 @@ export function sharedWithDecisions(partition: number): RawBuilder<unknown> {
 
 /** So much longer than the wait for a lock may its statement take: the server then says what was waited for. */
 const MARGIN_MS = 100;
+
+/**
+ * Takes the locks of all partitions for pruning, until the transaction ends; to be followed by a statement of its own,
+ * which then sees what the batches before it did. Waits for as long as the transaction's statements may.
+ */
+export async function lockForPruning(trx: Kysely<Database>, partitions: number): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(${DECISIONS}::integer, partition)
+    FROM generate_series(0, ${partitions}::integer - 1) AS partition`.execute(trx);
+}
 
 /**
  * Takes the lock for deciding, until the transaction ends. Batches of the partition that come meanwhile wait behind it; so

@@ -4,7 +4,7 @@ import type { EntryVersion } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
 import type { Database } from './database-types.ts';
 import { sqlState } from './errors.ts';
-import { PARTITION_LOCK } from './locks.ts';
+import { lockForPruning } from './partition-lock.ts';
 
 /** Batches wait while a page is deleted: some milliseconds at this size. */
 const PAGE = 500;
@@ -113,10 +113,7 @@ async function remove(
       .setIsolationLevel('read committed')
       .execute(async (trx) => {
         await sql`SELECT set_config('statement_timeout', ${String(patienceMs)}, true)`.execute(trx);
-        // A batch reads the floor under this lock and holds it until it has committed. It is taken in a statement of its
-        // own, so that the next one sees what the batches before it did.
-        await sql`SELECT pg_advisory_xact_lock(${PARTITION_LOCK}::integer, partition)
-          FROM generate_series(0, ${partitions}::integer - 1) AS partition`.execute(trx);
+        await lockForPruning(trx, partitions);
         const { rows } = await sql<{ removed: number }>`
           WITH removed AS (
             DELETE FROM ${TABLES[kind]} AS t

@@ -27,7 +27,7 @@ const AT_ONCE = 8;
  * Asks every slot of a partition for its pending mutations. Never a listing: Temporal's visibility is eventually
  * consistent, and the slots are known without it. A run that closed without completing counts as pending.
  * @throws TemporalUnreachable where any slot could not be asked: a missing answer is not "nothing pending".
- * @throws TypeError where a slot holds no batch, or one of a newer format.
+ * @throws UnreadableBatch where a slot holds no batch, or one of a newer format.
  */
 export async function readSlots(temporal: Temporal, request: ReadSlotsRequest): Promise<OccupiedSlot[]> {
   const { slots, ...each } = request;

@@ -2,7 +2,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { until } from '../../dev/until.ts';
 import type { Database } from '../../storage/postgres/database-types.ts';
-import { PARTITION_LOCK } from '../../storage/postgres/locks.ts';
+import { sharedWithDecisions } from '../../storage/postgres/partition-lock.ts';
 import {
   type PruneRequest,
   pruneTombstones,
@@ -164,9 +164,7 @@ describe('while a batch is being persisted', () => {
       holding = resolve;
     });
     const committed = db.transaction().execute(async (trx) => {
-      await sql`SELECT pg_advisory_xact_lock_shared(${PARTITION_LOCK}::integer, ${partition}::integer)`.execute(
-        trx,
-      );
+      await sql`SELECT ${sharedWithDecisions(partition)}`.execute(trx);
       await work(trx);
       holding();
       await told;
