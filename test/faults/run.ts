@@ -106,8 +106,8 @@ async function one(
   options: { readonly scale: number; readonly logs: string; readonly histories: boolean },
 ): Promise<RunResult> {
   const { scale, logs, histories } = options;
-  const bed = await beds.get(scenario);
   try {
+    const bed = await beds.get(scenario);
     const run = await runScenario(bed, scenario, seed, { scale });
     if (histories || run.result.outcome === 'violated') {
       writeFileSync(join(logs, `${scenario.name}-${seed}.json`), JSON.stringify(run));
@@ -149,6 +149,7 @@ function createBeds(servers: Servers, logs: string): Beds {
       const wanted = JSON.stringify(scenario.bed);
       if (kept?.wanted !== wanted) {
         await close();
+        await servers.mend();
         kept = { wanted, bed: await startBed(servers, scenario.bed, logs) };
       }
       return kept.bed;

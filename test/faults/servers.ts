@@ -45,11 +45,13 @@ export interface Servers {
     name: string,
     options: { readonly appendOnly: boolean },
   ): Promise<Server & { readonly dir: string }>;
+  /** Starts what a scenario that broke off has left dead. */
+  mend(): Promise<void>;
   stop(): Promise<void>;
 }
 
 interface Starting {
-  readonly child: { readonly pid: number; kill(): Promise<void>; stop(): Promise<void> };
+  readonly child: { readonly pid: number; running(): boolean; kill(): Promise<void>; stop(): Promise<void> };
   readonly port: number;
 }
 
@@ -141,6 +143,9 @@ export async function startServers(progress: (line: string) => void): Promise<Se
       );
       redises.push(redis);
       return Object.assign(redis, { dir });
+    },
+    async mend() {
+      for (const server of [postgres, temporal]) if (!server.current().child.running()) await server.start();
     },
     async stop() {
       await Promise.all([...redises, postgres, temporal].map((server) => server.stop()));

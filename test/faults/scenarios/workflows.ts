@@ -14,16 +14,16 @@ async function byHand(
 ): Promise<void> {
   const batches = accessBatches(bed);
   await pause(300, 1_000);
+  await bed.postgres.stop();
+  begin();
   try {
-    await bed.postgres.stop();
-    begin();
     await pause(1_500, 3_000);
     const open = await until(
       async () => {
         const runs = await batches.open();
         return runs.length >= OPEN_AT_LEAST && runs;
       },
-      { what: `${OPEN_AT_LEAST} open batches` },
+      { what: `${OPEN_AT_LEAST} open batches`, timeoutMs: 20_000 },
     );
     const chosen = shuffled(random, open).slice(0, random.int(OPEN_AT_LEAST, open.length));
     await Promise.all(chosen.map((run) => act(batches, run)));
@@ -31,11 +31,11 @@ async function byHand(
     // What was ended by hand must be found again by a recovery, too.
     if (alsoForget && random.chance(0.4)) await losingMemory(() => bed.redisClient.flushall());
     await pause(0, 700);
-    await bed.postgres.start();
-    end();
   } finally {
+    await bed.postgres.start();
     await batches.close();
   }
+  end();
 }
 
 /** Ends the run of the batch, as every reset of a slot does, and brings back one that was done long ago. */
