@@ -25,7 +25,7 @@ export async function withoutPruned(
       kind,
       low.filter((m) => m.kind === kind),
     );
-    for (const row of rows) present.add(`${kind} ${entryId(row)}`);
+    for (const row of rows) present.add(entryId(row));
   }
-  return mutations.filter((m) => m.version > floor || present.has(`${m.kind} ${entryId(m)}`));
+  return mutations.filter((m) => m.version > floor || present.has(entryId(m)));
 }
