@@ -4,7 +4,7 @@ import type { Bed } from './bed.ts';
 import type { FaultContext } from './scenario.ts';
 
 /** A process that is never killed at its point within this leaves a run that proves nothing. */
-const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 30_000;
 
 /** A process that was started to kill itself at a crash point. */
 export interface Crash {

@@ -2,7 +2,7 @@ import { CRASH_POINTS, type CrashPoint } from '../../../config/crash-points.ts';
 import { until } from '../../../dev/until.ts';
 import { partitionKeys } from '../../../storage/redis/keys.ts';
 import { type Bed, type BedOptions, PARTITIONS } from '../bed.ts';
-import { arm, type Crash } from '../crash.ts';
+import { arm, type Crash, PATIENCE_MS } from '../crash.ts';
 import type { FaultContext, Scenario } from '../scenario.ts';
 
 /** Brings a process to its crash point, and the system back. */
@@ -68,15 +68,16 @@ const afterWritesAroundRedis: Trigger = async ({ bed, redisAway, pause }, crash)
 /** Which process recovers a partition is a race: Redis forgets until the armed one has won often enough. */
 const redisForgets: Trigger = async (context, crash) => {
   const { bed, losingMemory, pause, complain } = context;
-  const recovering = { what: 'the partitions to be recovered', timeoutMs: RECOVERED_MS, everyMs: 50 };
+  const recovering = { what: 'the partitions to be recovered', everyMs: 50 };
   const crashed = crash.happens();
   while (!crash.over()) {
     await losingMemory(() => bed.redisClient.flushall());
-    await until(async () => crash.over() || (await recovered(bed)), recovering);
+    const either = async () => crash.over() || (await recovered(bed));
+    await until(either, { ...recovering, timeoutMs: 2 * PATIENCE_MS });
     await pause(50, 300);
   }
   await crashed;
-  await until(() => recovered(bed), recovering).catch(() =>
+  await until(() => recovered(bed), { ...recovering, timeoutMs: RECOVERED_MS }).catch(() =>
     complain(`the other process did not recover every partition within ${RECOVERED_MS / 1_000} s`),
   );
   await pause(500, 500);
