@@ -94,6 +94,12 @@ export function serverError(error: unknown): (DatabaseError & { code: string }) 
   return undefined;
 }
 
+/** What the pool says where it had no connection in time: all were in use; a new one was not established. */
+const WHILE_CONNECTING: ReadonlySet<string> = new Set([
+  'timeout exceeded when trying to connect',
+  'Connection terminated due to connection timeout',
+]);
+
 /**
  * The statement certainly never ran: no connection could be had for it. Where a connection broke or fell silent after the
  * statement was sent, this is false: it may have committed.
@@ -106,6 +112,6 @@ export function neverReached(error: unknown): boolean {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ENOENT')
     return true;
-  if (error.message === 'timeout exceeded when trying to connect') return true;
+  if (WHILE_CONNECTING.has(error.message)) return true;
   return error instanceof AggregateError ? error.errors.every(neverReached) : neverReached(error.cause);
 }

@@ -10,6 +10,7 @@ import {
   isDataError,
   isPermanentError,
   isUnreachable,
+  neverReached,
   sqlState,
 } from '../../storage/postgres/errors.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
@@ -238,4 +239,28 @@ test('a described error is one line that names the SQLSTATE and no value', async
   expect(describeError(new AggregateError([new Error('connect A'), new Error('connect B')]))).toBe(
     'connect A; connect B',
   );
+});
+
+test('a statement that waited in vain for a connection certainly did not run', async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => {
+    sockets.add(socket);
+  });
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const { db, close } = createDatabase({
+    url: `postgres://127.0.0.1:${port}/none`,
+    poolSize: 1,
+    timeoutMs: 200,
+    applicationName: 'test',
+  });
+  const read = () => failure(readEntry(db, 'document', { collection: 'carts', key: 'a' }));
+  // The one connection is never established, and the second statement waits for it.
+  const errors = await Promise.all([read(), read()]);
+  for (const error of errors)
+    expect({ error, neverReached: neverReached(error) }).toEqual({ error, neverReached: true });
+  await close();
+  for (const socket of sockets) socket.destroy();
+  silent.close();
 });
