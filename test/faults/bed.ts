@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -21,6 +22,9 @@ export interface BedOptions {
 
 /** `second-api-redis`: Redis, as only the second API process sees it. */
 type Proxied = 'redis' | 'second-api-redis' | 'postgres' | 'temporal';
+
+/** What a worker says when it takes tasks. */
+const WORKER_READY = 'Holdfast worker ready';
 
 /** Outages are short here, so every patience of the processes is. */
 export const REQUEST_DEADLINE_MS = 3_000;
@@ -67,6 +71,7 @@ export interface Bed {
   readonly logs: string;
   /** `extra`: more environment. A process that is to crash may have done so by the time this answers. */
   startApi(index: number, extra?: Readonly<Record<string, string>>): Promise<ApiProcess>;
+  /** Once it takes tasks, or is gone. */
   startWorker(extra?: Readonly<Record<string, string>>): Promise<Child>;
   /** One more Redis, empty. */
   startRedis(name: string): Promise<Server & { readonly dir: string }>;
@@ -110,15 +115,18 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
       ...SETTINGS,
     };
     let started = 0;
-    const run = (name: string, script: string, extra: Readonly<Record<string, string>> = {}) =>
-      startChild({
+    const run = async (name: string, script: string, extra: Readonly<Record<string, string>> = {}) => {
+      const file = join(logs, `bed${number}-${started++}-${name}.log`);
+      const child = await startChild({
         name,
         command: process.execPath,
         args: [join(ROOT, 'dist', script)],
         cwd: ROOT,
         env: { ...env, ...extra },
-        output: { file: join(logs, `bed${number}-${started++}-${name}.log`) },
+        output: { file },
       });
+      return Object.assign(child, { file });
+    };
 
     const migrate = await run('migrate', 'storage/postgres/migrate-main.js');
     const migrated = await migrate.exited;
@@ -146,6 +154,11 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
     async function startWorker(extra?: Readonly<Record<string, string>>): Promise<Child> {
       const child = await run('worker', 'worker/main.js', extra);
       stops.push(() => child.kill());
+      // On a busy machine that takes seconds, which belong to the outage.
+      await until(() => !child.running() || readFileSync(child.file, 'utf8').includes(WORKER_READY), {
+        what: 'the worker to take tasks',
+        timeoutMs: 60_000,
+      });
       return child;
     }
 
@@ -155,8 +168,8 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
     const redisClient = new Redis({ port: redis.port, host: '127.0.0.1', retryStrategy: () => 100 });
     redisClient.on('error', () => {});
     stops.push(async () => redisClient.disconnect());
-    const workers = [await startWorker()];
-    const apis = await Promise.all([startApi(0), startApi(1)]);
+    const [worker, ...apis] = await Promise.all([startWorker(), startApi(0), startApi(1)]);
+    const workers = [worker];
     await until(() => carriesWrites(apis), {
       what: 'the system to carry writes',
       timeoutMs: 60_000,
