@@ -27,10 +27,10 @@ export interface Batches {
   startedSince(time: Date): Promise<BatchRun[]>;
   /** Carries a batch into PostgreSQL once more, as a worker does whose answer is lost. */
   deliver(run: BatchRun): Promise<void>;
-  terminate(run: BatchRun): Promise<void>;
-  cancel(run: BatchRun): Promise<void>;
-  /** Back to the end of its first workflow task. */
-  reset(run: BatchRun): Promise<void>;
+  terminate(run: BatchRun): Promise<true>;
+  cancel(run: BatchRun): Promise<true>;
+  /** Back to its first workflow task. Answers whether that is possible: the task must be done. */
+  reset(run: BatchRun): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -87,9 +87,11 @@ export function accessBatches(bed: Bed): Batches {
     },
     async terminate({ workflowId, runId }) {
       await workflow.getHandle(workflowId, runId).terminate('the bench of proof');
+      return true;
     },
     async cancel({ workflowId, runId }) {
       await workflow.getHandle(workflowId, runId).cancel();
+      return true;
     },
     async reset({ workflowId, runId }) {
       const workflowExecution = { workflowId, runId };
@@ -98,7 +100,7 @@ export function accessBatches(bed: Bed): Batches {
         execution: workflowExecution,
       });
       const task = history?.events?.find(({ eventType }) => eventType === WORKFLOW_TASK_COMPLETED);
-      if (task?.eventId == null) throw new Error(`${workflowId}: no workflow task has completed yet`);
+      if (task?.eventId == null) return false;
       await workflowService.resetWorkflowExecution({
         namespace,
         workflowExecution,
@@ -106,6 +108,7 @@ export function accessBatches(bed: Bed): Batches {
         workflowTaskFinishEventId: task.eventId,
         requestId: randomUUID(),
       });
+      return true;
     },
     async close() {
       await Promise.all([temporal.close(), database.close()]);

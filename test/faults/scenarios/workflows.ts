@@ -9,7 +9,7 @@ const OPEN_AT_LEAST = 3;
 /** PostgreSQL is away, so that batches stay open; somebody lays hands on several of their workflows at once. */
 async function byHand(
   { bed, random, pause, begin, end, losingMemory }: FaultContext,
-  act: (batches: Batches, run: BatchRun) => Promise<void>,
+  act: (batches: Batches, run: BatchRun) => Promise<boolean>,
   alsoForget = true,
 ): Promise<void> {
   const batches = accessBatches(bed);
@@ -26,7 +26,8 @@ async function byHand(
       { what: `${OPEN_AT_LEAST} open batches`, timeoutMs: 20_000 },
     );
     const chosen = shuffled(random, open).slice(0, random.int(OPEN_AT_LEAST, open.length));
-    await Promise.all(chosen.map((run) => act(batches, run)));
+    const acted = await Promise.all(chosen.map((run) => act(batches, run)));
+    if (!acted.includes(true)) throw new Error('no workflow could be laid hands on');
     await pause(300, 1_000);
     // What was ended by hand must be found again by a recovery, too.
     if (alsoForget && random.chance(0.4)) await losingMemory(() => bed.redisClient.flushall());
@@ -39,10 +40,10 @@ async function byHand(
 }
 
 /** Ends the run of the batch, as every reset of a slot does, and brings back one that was done long ago. */
-async function resetFormer(batches: Batches, run: BatchRun, since: Date): Promise<void> {
+async function resetFormer(batches: Batches, run: BatchRun, since: Date): Promise<boolean> {
   const runs = await batches.startedSince(since);
   const former = runs.find((other) => other.workflowId === run.workflowId && other.runId !== run.runId);
-  if (former !== undefined) await batches.reset(former);
+  return former !== undefined && (await batches.reset(former));
 }
 
 export const workflowScenarios: readonly Scenario[] = [
