@@ -34,14 +34,19 @@ export function createApiServer(deps: ApiDeps): Server {
   return server.on('clientError', answerClientError);
 }
 
+/** From now on each connection ends with its next answer: a client that keeps it alive connects again, elsewhere. */
+export function endConnections(server: Server): void {
+  server.prependListener('request', (_, response) => {
+    response.shouldKeepAlive = false;
+  });
+}
+
 /**
  * Takes no new connections, lets the requests under way finish, and cuts off what is left after `patienceMs`.
  * `server.close()` alone would wait for connections that are kept alive.
  */
 export async function stopServer(server: Server, patienceMs: number): Promise<void> {
-  server.prependListener('request', (_, response) => {
-    response.shouldKeepAlive = false;
-  });
+  endConnections(server);
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   const cut = setTimeout(() => server.closeAllConnections(), patienceMs);
   await new Promise<void>((resolve) => server.close(() => resolve()));

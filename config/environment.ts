@@ -82,6 +82,11 @@ const schema = z.object({
    * default is far above what any process may be set to.
    */
   TOMBSTONE_MIN_AGE_MS: integer(3_600_000, 0, 365 * 86_400_000),
+  /**
+   * After a stop signal: how long requests are still taken while `/readyz` says 503, so that a load balancer looks elsewhere
+   * before connections are refused. What follows takes 8 s at most.
+   */
+  SHUTDOWN_DELAY_MS: integer(1_000, 0, 300_000),
   /** How long "there is no such entry" is cached. */
   ABSENT_TTL_MS: integer(5_000, 1, 3_600_000),
 

@@ -5,6 +5,12 @@ import { createLogger, installRuntime } from './logging.ts';
 import { runWorker } from './run-worker.ts';
 import { StartError } from './wait-for.ts';
 
+/**
+ * The last resort: the SDK waits for a Temporal that hangs longer than it was told to. Above what a stop in good order takes
+ * (see options.ts), below the 30 s after which orchestrators kill.
+ */
+const STOP_MS = 25_000;
+
 /** `npm run worker`: one worker process, all addresses from the environment. */
 async function main(): Promise<number> {
   const environment = readEnvironment();
@@ -19,6 +25,12 @@ async function main(): Promise<number> {
       if (shutdown.signal.aborted) process.exit(130);
       logger.info({ signal: name }, 'shutting down; once more to exit at once');
       shutdown.abort();
+      setTimeout(() => {
+        logger.warn(
+          'what is left does not end: exiting. Batches under way are tried again by another worker',
+        );
+        process.exit(1);
+      }, STOP_MS).unref();
     });
   }
 
@@ -35,9 +47,10 @@ async function main(): Promise<number> {
   return 0;
 }
 
+// Not left to the event loop: a connection on which nothing comes back would keep it running.
 try {
-  process.exitCode = await main();
+  process.exit(await main());
 } catch (error) {
   console.error(error instanceof SettingsError || error instanceof StartError ? error.message : error);
-  process.exitCode = 1;
+  process.exit(1);
 }

@@ -32,6 +32,7 @@ export interface RunWorkerOptions {
 
 /** How long a first look at PostgreSQL and Redis may hold up the start, so that wrong credentials are told before any work. */
 const FIRST_LOOK_MS = 3_000;
+const CLOSE_MS = 2_000;
 
 /**
  * Runs a worker until `signal` aborts. Waits for Temporal. Without PostgreSQL or Redis it starts all the same: batches
