@@ -112,9 +112,13 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       logger.warn({ err: error }, 'did not end in good order');
   } finally {
     stop.abort();
-    await connection?.close();
-    await temporal.close();
-    await redis.close();
-    await database.close();
+    const closed = Promise.allSettled([
+      connection?.close(),
+      temporal.close(),
+      redis.close(),
+      database.close(),
+    ]);
+    // On a connection that hangs, the goodbye is never answered.
+    await Promise.race([closed, sleep(CLOSE_MS, undefined, { ref: false })]);
   }
 }

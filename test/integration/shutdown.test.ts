@@ -115,9 +115,9 @@ describe('an API that is asked to stop', () => {
     await rowsAppear(keys);
   });
 
-  test.each([['redis'], ['postgres'], ['temporal'], SERVICES] as const)(
-    'ends in time where it starts without %s %s %s',
-    async (...names) => {
+  test.each([[['redis']], [['postgres']], [['temporal']], [SERVICES]] as const)(
+    'ends in time where it starts without %j',
+    async (names) => {
       for (const name of names) system.proxies[name].refuse(true);
       try {
         expect(await terminated(await system.startApi(), API_DEADLINE_MS)).toBe('exit code 0');
