@@ -5,11 +5,11 @@ import type { Call, State, Violation } from './history.ts';
 import { type Flaw, type PlacedStep, type RegisterHistory, registerHistory } from './register-history.ts';
 
 /**
- * Entries of durable collections are linearizable, without any exemption for what Redis lost or who could not reach it. An
- * entry with a dead letter is not judged: a write that was set aside reverts, as documented.
+ * Entries of durable collections are linearizable, without any exemption for what Redis lost or who could not reach it. One
+ * with a dead letter, also a former one, is not judged: a write that is set aside reverts, as documented.
  */
 export function checkLinearizable(entry: EntryHistory): readonly Violation[] {
-  if (entry.final.deadLetters.length > 0) return [];
+  if (entry.final.deadLetters.length + entry.decisions.length > 0) return [];
   const flaw = firstFlaw(entry.calls, entry.final.row);
   return flaw === undefined ? [] : [entry.violation('not-linearizable', flaw.message, flaw.calls)];
 }
