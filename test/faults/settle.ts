@@ -99,11 +99,19 @@ async function deadLettersOf(bed: Bed, names: readonly EntryName[]): Promise<Rea
   return versions;
 }
 
+/** What a read answers; on a busy machine that is not always the first time a value. */
 async function readFrom(url: string): Promise<{ readonly version?: number; readonly value: Value }> {
-  const answer = await fetch(url);
-  if (answer.status === 404) return { value: null };
-  const version = Number(answer.headers.get('etag')?.slice(1, -1));
-  return { version, value: asValue(await answer.json()) };
+  const read = async () => {
+    const answer = await fetch(url);
+    const body = await answer.text();
+    if (answer.status === 404) return { value: null };
+    if (answer.status !== 200) throw new Error(`${answer.status} ${body}`);
+    return { version: Number(answer.headers.get('etag')?.slice(1, -1)), value: asValue(JSON.parse(body)) };
+  };
+  // A refusal to the last is left for the checker to find that it is not what the row says.
+  return await until(read, { what: 'a read', everyMs: 200 }).catch((error: Error) => ({
+    value: error.message,
+  }));
 }
 
 async function explain(url: string): Promise<{ cached: State | null; pendingIn: string | null }> {
