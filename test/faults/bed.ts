@@ -16,6 +16,8 @@ export interface BedOptions {
   readonly redis: 'always' | 'none';
   /** Which servers the processes reach through a proxy. Default: none. */
   readonly proxied?: readonly Proxied[];
+  /** More environment for every process. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** More environment for the second API process. */
   readonly secondApi?: Readonly<Record<string, string>>;
 }
@@ -113,6 +115,7 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
       HOLDFAST_CONFIG: CONFIG_FILE,
       LOG_LEVEL: process.env.FAULTS_LOG_LEVEL ?? 'info',
       ...SETTINGS,
+      ...options.settings,
     };
     let started = 0;
     const run = async (name: string, script: string, extra: Readonly<Record<string, string>> = {}) => {

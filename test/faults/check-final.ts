@@ -1,6 +1,6 @@
 import { floorAt } from './check-order.ts';
 import type { EntryHistory } from './entry-history.ts';
-import type { Violation } from './history.ts';
+import type { FinalEntry, Violation } from './history.ts';
 
 const END = Number.POSITIVE_INFINITY;
 
@@ -8,7 +8,7 @@ const END = Number.POSITIVE_INFINITY;
 export function checkFinal(entry: EntryHistory): readonly Violation[] {
   const violations: Violation[] = [];
   const { row, cached, pendingIn, reads } = entry.final;
-  const version = row?.version ?? 0;
+  const version = row?.version ?? prunedVersion(entry);
 
   const lost = entry.acknowledged.findLast((call) => entry.lasts(call.version, call.start, END));
   const floor = floorAt(entry, { start: END, end: END });
@@ -33,7 +33,7 @@ export function checkFinal(entry: EntryHistory): readonly Violation[] {
     violations.push(entry.violation('not-drained', `the pending index still names batch ${pendingIn}`));
   }
   const value = row?.value ?? null;
-  if (cached !== null && (cached.version !== version || cached.value !== value)) {
+  if (cached !== null && !(copyIsCurrent(entry.final) && cached.value === value)) {
     violations.push(
       entry.violation('disagreement', `Redis holds ${text(cached)} and the row is ${text(row)}`),
     );
@@ -45,6 +45,21 @@ export function checkFinal(entry: EntryHistory): readonly Violation[] {
     );
   }
   return violations;
+}
+
+/** Whether Redis' copy is of the row's version. The copy of a deletion may outlive its row, which was pruned. */
+export function copyIsCurrent({ row, cached, pruneFloor = 0 }: FinalEntry): boolean {
+  if (cached === null) return true;
+  if (row === null && cached.value === null) return cached.version <= pruneFloor;
+  return cached.version === (row?.version ?? 0);
+}
+
+/** Where there is no row: the version that a deletion may have had whose row was pruned, at most; 0 where there was none. */
+function prunedVersion({ final, acknowledged, unknown }: EntryHistory): number {
+  const { pruneFloor = 0 } = final;
+  if (unknown.some((call) => call.operation === 'delete')) return pruneFloor;
+  const deletions = acknowledged.filter((call) => call.operation === 'delete' && call.version <= pruneFloor);
+  return deletions.at(-1)?.version ?? 0;
 }
 
 function text(state: { readonly version?: number; readonly value: unknown } | null): string {

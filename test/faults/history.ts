@@ -83,6 +83,8 @@ export interface FinalEntry {
   readonly reads: readonly { readonly api: number; readonly version?: number; readonly value: Value }[];
   /** Versions that are set aside: PostgreSQL refused them, or an operator discarded them. */
   readonly deadLetters: readonly number[];
+  /** A deletion at or below it may have no row any more. Default: 0. */
+  readonly pruneFloor?: number;
 }
 
 export interface History {

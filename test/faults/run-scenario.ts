@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../dev/until.ts';
 import { type Bed, REQUEST_DEADLINE_MS } from './bed.ts';
+import { copyIsCurrent } from './check-final.ts';
 import { check } from './checker.ts';
 import { COLLECTIONS, DURABLE } from './collections.ts';
 import {
@@ -183,10 +184,7 @@ async function agreeingStates(bed: Bed, names: readonly Call[]): Promise<readonl
   const end = performance.now() + HEALED_MS;
   for (;;) {
     const states = await finalStates(bed, names);
-    const agree = states.every(
-      ({ row, cached }) => cached === null || cached.version === (row?.version ?? 0),
-    );
-    if (agree || performance.now() > end) return states;
+    if (states.every(copyIsCurrent) || performance.now() > end) return states;
     await sleep(500);
   }
 }

@@ -39,8 +39,12 @@ export interface Scenario {
   readonly seconds?: number;
   /** A run counts only if so many calls succeeded between `begin` and `end`. */
   readonly minimumDuring: number;
-  readonly workload?: Pick<WorkloadOptions, 'poison' | 'keepAlive' | 'longKeys' | 'bodyBytes'> & {
+  readonly workload?: Pick<
+    WorkloadOptions,
+    'poison' | 'keepAlive' | 'longKeys' | 'bodyBytes' | 'deletions'
+  > & {
     readonly clients?: number;
+    readonly keysPerCollection?: number;
   };
   /** If given: the codes of the only failures that this scenario may have. Default: whatever docs/http.md has for outages. */
   readonly allowedFailures?: readonly string[];

@@ -44,6 +44,8 @@ export async function finalStates(bed: Bed, names: readonly EntryName[]): Promis
   // The cache first: the reads below fill it.
   const explanations = await atOnce(names, (name) => explain(`${bed.apis[0]?.url}${path(name)}/explanation`));
   const [rows, deadLetters] = await Promise.all([rowsOf(bed, names), deadLettersOf(bed, names)]);
+  // After the rows: pruning may go on all the while.
+  const pruneFloor = await pruneFloorOf(bed);
   const reads = await atOnce(names, (name) =>
     Promise.all(bed.apis.map(async ({ url }, api) => ({ api, ...(await readFrom(`${url}${path(name)}`)) }))),
   );
@@ -54,6 +56,7 @@ export async function finalStates(bed: Bed, names: readonly EntryName[]): Promis
     pendingIn: explanations[i]?.pendingIn ?? null,
     reads: reads[i] ?? [],
     deadLetters: deadLetters.get(nameOf(name)) ?? [],
+    pruneFloor,
   }));
 }
 
@@ -86,6 +89,12 @@ async function rowsOf(bed: Bed, names: readonly EntryName[]): Promise<ReadonlyMa
       },
     ]),
   );
+}
+
+/** The highest version of a deletion whose row was pruned. */
+export async function pruneFloorOf(bed: Bed): Promise<number> {
+  const { rows } = await bed.db.query<{ floor: string }>('SELECT floor FROM pruning');
+  return Number(rows[0]?.floor);
 }
 
 async function deadLettersOf(bed: Bed, names: readonly EntryName[]): Promise<ReadonlyMap<string, number[]>> {

@@ -28,6 +28,8 @@ export interface WorkloadOptions {
   readonly bodyBytes?: (random: Random) => number | undefined;
   /** Every second key is as long as a key may be. */
   readonly longKeys?: boolean;
+  /** How many of 100 calls to documents delete. Default: 7. */
+  readonly deletions?: number;
   /** Whether connections are used again. Default: yes. */
   readonly keepAlive?: boolean;
 }
@@ -166,7 +168,7 @@ function nextCall(
   const level = collection === 'carts' ? { prefer } : {};
   const kind = random.int(1, 100);
   if (kind <= 45) return { operation: 'read', collection, key };
-  if (kind <= 52) {
+  if (kind <= 45 + (options.deletions ?? 7)) {
     const condition = conditionOf();
     const usable = 'condition' in condition && !('ifAbsent' in (condition.condition ?? {})) ? condition : {};
     return { operation: 'delete', collection, key, ...level, ...usable };

@@ -81,7 +81,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.close());
 
-test('a worker sees to its schedule, and runs what that starts', async () => {
+test('a worker sees to its schedule, and runs what that starts', { timeout: 150_000 }, async () => {
   installQuietRuntime();
   const settings = {
     TEMPORAL_NAMESPACE: await createNamespace(),
@@ -104,7 +104,7 @@ test('a worker sees to its schedule, and runs what that starts', async () => {
   try {
     const run = await until(
       async () => (await handleOf(temporal).describe()).info.recentActions[0]?.action.workflow,
-      { what: 'a run of the schedule', timeoutMs: 40_000, everyMs: 200 },
+      { what: 'a run of the schedule', timeoutMs: 110_000, everyMs: 200 },
     );
     const result = await temporal.client.workflow.getHandle(run.workflowId, run.firstExecutionRunId).result();
     // No API process has brought this Redis into use.

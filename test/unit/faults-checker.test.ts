@@ -117,6 +117,20 @@ describe('histories in which every promise holds', () => {
       broken([put(2), without({ ...put(4), ...unknown })], row(2)),
     ],
     [
+      'a deletion has no row any more, because it was pruned',
+      broken([put(2), remove(4)], null, { final: { pruneFloor: 4 } }),
+    ],
+    [
+      'Redis keeps the copy of a deletion that was pruned',
+      broken([put(2), remove(4)], null, { final: { pruneFloor: 4, cached: row(4, null) } }),
+    ],
+    [
+      'an unknown deletion was pruned',
+      broken([put(2), without({ ...remove(4), ...unknown })], null, {
+        final: { pruneFloor: 9, cached: row(5, null) },
+      }),
+    ],
+    [
       'an unknown deletion may explain an absence',
       broken([put(2), without({ ...remove(4), ...unknown }), nothing], row(4, null)),
     ],
@@ -393,6 +407,38 @@ describe('histories that are wrong on purpose', () => {
       'counter',
       broken([add(2, 5, 5), add(4, 1, 1)], row(4, 1), { collection: 'page-views', losses: [loss(7)] }),
     ],
+    ['a deletion has no row, and was never pruned', 'lost', broken([remove(4)], null)],
+    [
+      'a deletion above the floor has no row',
+      'lost',
+      broken([put(2), remove(4)], null, { final: { pruneFloor: 3 } }),
+    ],
+    [
+      'a write after the deletion went with the tombstone',
+      'lost',
+      broken([remove(2), put(4)], null, { final: { pruneFloor: 9 } }),
+    ],
+    [
+      'a write has no row, and nobody deleted it',
+      'lost',
+      broken([put(2)], null, { final: { pruneFloor: 9 } }),
+    ],
+    [
+      'a write above the floor has no row, whatever an unknown deletion did',
+      'lost',
+      broken([without({ ...remove(1), ...unknown }), put(8)], null, { final: { pruneFloor: 6 } }),
+    ],
+    [
+      'Redis keeps a value whose deletion was pruned',
+      'disagreement',
+      broken([put(2), remove(4)], null, { final: { pruneFloor: 4, cached: row(2) } }),
+    ],
+    [
+      'Redis keeps the copy of a deletion that has neither a row nor was pruned',
+      'disagreement',
+      broken([put(2), remove(4)], null, { final: { pruneFloor: 4, cached: row(6, null) } }),
+    ],
+    ['a deleted entry came back', 'lost', broken([put(2), remove(4)], row(2), { final: { pruneFloor: 4 } })],
     [
       'Redis keeps an old copy',
       'disagreement',

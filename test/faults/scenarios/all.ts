@@ -5,6 +5,7 @@ import { dataScenarios } from './data.ts';
 import { deliveryScenarios } from './delivery.ts';
 import { durableScenarios } from './durable.ts';
 import { limitScenarios } from './limits.ts';
+import { maintenanceScenarios } from './maintenance.ts';
 import { operatorScenarios } from './operator.ts';
 import { postgresScenarios } from './postgres.ts';
 import { processScenarios } from './processes.ts';
@@ -30,4 +31,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ...cutOffScenarios,
   ...durableScenarios,
   ...operatorScenarios,
+  ...maintenanceScenarios,
 ];
