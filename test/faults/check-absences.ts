@@ -13,13 +13,14 @@ const earliest = (times: readonly number[]) => Math.min(Number.POSITIVE_INFINITY
  * Whether every read that found nothing, and every condition that nothing be there, has a place where there is nothing.
  *
  * Time confines each such read to a range of gaps. A gap ends with nothing there if it begins so (gap 0, or after a
- * deletion), or if one of the unknown deletions is put into it, after the reads of its version. Given such gaps, it is
- * best to put each read into the first of its range: reads then stay in order, since of two that follow each other no end
- * of the range of the first is beyond that of the second, and the fewest come after any deletion.
- * So the gaps must hit all ranges. Further gaps are best chosen as late as possible (by the ends of the ranges, each time
- * the last gap of one that is not hit): no choice needs fewer, and in any other the k-th is not later. A later gap is
- * never worse: what is put there must have started before all that comes after it ended, and less comes after it. For
- * the same reason the deletion that started first goes into the first gap.
+ * deletion), or if one of the unknown deletions is put into it, after the reads of its version. Given these gaps, it is
+ * best to put each read into the first one of its range: reads then stay in order, for the range of a read neither begins
+ * nor ends before that of one that had ended before it; and as few as can be come after any deletion.
+ *
+ * So there must be such gaps in all ranges, and a deletion of its own for each that needs one, which started before
+ * everything that comes after it ended. In the order of their ends, each range that has no such gap yet is given its last
+ * one. No other choice needs fewer, and the k-th gap of any other is not a later one. A later one is never worse, as less
+ * comes after it. For the same reason the deletion that started first goes into the first gap.
  */
 export function* absenceFlaws(
   history: RegisterHistory,

@@ -141,6 +141,7 @@ export const operatorScenarios: readonly Scenario[] = [
     promises:
       'While PostgreSQL takes no writes, pending ones are discarded, and dead letters retried later: neighbours are persisted.',
     bed: { redis: 'always' },
+    seconds: 25,
     minimumDuring: 50,
     workload: { poison: 0.15 },
     prepare: refusePoison,

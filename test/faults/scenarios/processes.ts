@@ -124,6 +124,7 @@ export const processScenarios: readonly Scenario[] = [
     name: 'rolling-restart',
     promises: 'API and worker are replaced one after the other under load: no request fails.',
     bed,
+    seconds: 18,
     minimumDuring: 200,
     workload: { keepAlive: false },
     allowedFailures: [NEVER_REACHED, ...CUT_OFF, '412 precondition-failed'],

@@ -30,6 +30,7 @@ function failover(): Scenario {
     promises:
       'A replica that lags takes over from a primary that is gone: what it never got is taken from Temporal and PostgreSQL.',
     bed: { redis: 'none' },
+    seconds: 25,
     minimumDuring: 10,
     async fault(context) {
       const { bed, pause, begin, end, losingMemory, redisAway } = context;

@@ -50,6 +50,7 @@ export const shutdownScenarios: readonly Scenario[] = [
     promises:
       'API and worker get SIGTERM with clients still there: they end in good order and in time, and no request fails but for refused connections.',
     bed,
+    seconds: 14,
     minimumDuring: 100,
     workload: { keepAlive: false },
     allowedFailures: [NEVER_REACHED, ...CUT_OFF, '412 precondition-failed'],
@@ -61,6 +62,7 @@ export const shutdownScenarios: readonly Scenario[] = [
     promises:
       'API and worker get a second signal at once: they end at once, and nothing acknowledged is lost.',
     bed,
+    seconds: 16,
     minimumDuring: 100,
     async fault({ bed, random, pause, begin, end, complain }) {
       await pause(300, 1_000);

@@ -52,6 +52,7 @@ export const workflowScenarios: readonly Scenario[] = [
     promises:
       'Batch workflows with data inside are terminated by hand: readers still find the data, and it is queued again.',
     bed,
+    seconds: 16,
     minimumDuring: 50,
     fault: (context) => byHand(context, (batches, run) => batches.terminate(run)),
   },
@@ -66,6 +67,7 @@ export const workflowScenarios: readonly Scenario[] = [
     name: 'workflow-reset',
     promises: 'Batch workflows with data inside are reset by hand: the new runs carry the data through.',
     bed,
+    seconds: 25,
     minimumDuring: 50,
     fault: (context) => byHand(context, (batches, run) => batches.reset(run)),
   },
@@ -74,6 +76,7 @@ export const workflowScenarios: readonly Scenario[] = [
     promises:
       'Runs that were done long ago are reset by hand, which ends the batches that are in their slots now: these are queued again.',
     bed,
+    seconds: 20,
     minimumDuring: 50,
     // A recovery looks at the latest run of each slot: it would not find what such a reset ended a moment before.
     fault: (context) => {
