@@ -6,6 +6,7 @@ import { asValue } from './outcome.ts';
 
 const DRAIN_MS = 45_000;
 const AT_ONCE = 24;
+const ANSWER_MS = 30_000;
 
 interface EntryName {
   readonly collection: string;
@@ -108,25 +109,23 @@ async function deadLettersOf(bed: Bed, names: readonly EntryName[]): Promise<Rea
   return versions;
 }
 
-/** What a read answers; on a busy machine that is not always the first time a value. */
+/** A busy machine may need more than one try: what is asked is what a process reads, not whether it answers in time. */
 async function readFrom(url: string): Promise<{ readonly version?: number; readonly value: Value }> {
-  const read = async () => {
-    const answer = await fetch(url);
-    const body = await answer.text();
-    if (answer.status === 404) return { value: null };
-    if (answer.status !== 200) throw new Error(`${answer.status} ${body}`);
-    return { version: Number(answer.headers.get('etag')?.slice(1, -1)), value: asValue(JSON.parse(body)) };
-  };
-  // A refusal to the last is left for the checker to find that it is not what the row says.
-  return await until(read, { what: 'a read', everyMs: 200 }).catch((error: Error) => ({
-    value: error.message,
-  }));
+  const answer = await until(() => answered(url), { what: `${url} to be read`, timeoutMs: ANSWER_MS });
+  if (answer.status === 404) return { value: null };
+  const version = Number(answer.headers.get('etag')?.slice(1, -1));
+  return { version, value: asValue(await answer.json()) };
+}
+
+/** @throws Error where it is a problem, but for an absent entry. */
+async function answered(url: string): Promise<Response> {
+  const answer = await fetch(url);
+  if (answer.ok || answer.status === 404) return answer;
+  throw new Error(`${answer.status} ${await answer.text()}`);
 }
 
 async function explain(url: string): Promise<{ cached: State | null; pendingIn: string | null }> {
-  const answer = await fetch(url);
-  if (answer.status !== 200)
-    throw new Error(`the explanation of an entry: ${answer.status} ${await answer.text()}`);
+  const answer = await until(() => answered(url), { what: `${url} to be explained`, timeoutMs: ANSWER_MS });
   const { cached, pending } = (await answer.json()) as {
     cached: { version: number; deleted: boolean; value: unknown } | null;
     pending: { batchId: string } | null;

@@ -8,9 +8,9 @@ export const cutOffScenarios: readonly Scenario[] = [
     promises:
       'One API process is cut off from a healthy Redis and comes back: it writes around Redis; the others miss that for seconds at most, and nothing else.',
     bed: { redis: 'always', proxied: ['second-api-redis'] },
-    minimumDuring: 50,
+    minimumDuring: 20,
     // Without Redis each call looks into every slot: fewer clients, so that these are served.
-    workload: { clients: 12 },
+    workload: { clients: 8 },
     async fault({ bed, random, pause, begin, end, redisAway, calls, complain }) {
       await pause(300, 1_000);
       const before = calls.length;
