@@ -1,6 +1,8 @@
+import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
+import { partitionKeys } from '../../storage/redis/keys.ts';
 import { type Answer, call, entryUrl, type System, startSystem } from '../support/system.ts';
 
 let system: System;
@@ -8,7 +10,12 @@ let blocking: Pool;
 beforeAll(async () => {
   system = await startSystem({
     apis: 2,
-    env: { POSTGRES_TIMEOUT_MS: '1000', CLOCK_TOLERANCE_MS: '100', REQUEST_DEADLINE_MS: '30000' },
+    env: {
+      POSTGRES_TIMEOUT_MS: '1000',
+      CLOCK_TOLERANCE_MS: '100',
+      REQUEST_DEADLINE_MS: '30000',
+      TEMPORAL_TIMEOUT_MS: '3000',
+    },
   });
   blocking = new Pool({ connectionString: system.env.DATABASE_URL ?? '', max: 1 });
 });
@@ -111,6 +118,32 @@ test('whoever waited for a discarded write is told that it was not persisted', a
     expect([answer.status, answer.json.code]).toEqual([400, 'invalid-request']);
     expect(answer.json.detail).toMatch(/discarded/);
   });
+});
+
+test('a discard holds although no worker could be told of it: the batch is persisted later without that write', async () => {
+  await put('untold', '"former"', 'persisted');
+  await Promise.all(system.workers.map((worker) => worker.kill()));
+  await Promise.all([put('untold', '"mistake"'), put('untold-neighbour', 1)]);
+  const answer = await discard(await workflowOf('untold'), [{ key: 'untold' }]);
+  expect(answer.json).toMatchObject({
+    entries: [{ outcome: 'discarded' }],
+    cacheTold: true,
+    workflowTold: false,
+  });
+  await readsEverywhere('untold', '"former"');
+  await system.startWorker();
+  const redis = new Redis(system.redis.url);
+  try {
+    await until(async () => (await redis.hlen(partitionKeys(0).sent)) === 0, {
+      what: 'every batch to be done',
+      timeoutMs: 45_000,
+    });
+  } finally {
+    redis.disconnect();
+  }
+  expect(await rowOf('untold-neighbour')).toBe(1);
+  expect(await rowOf('untold')).toBe('former');
+  await readsEverywhere('untold', '"former"');
 });
 
 test('a discard that names another version leaves the write alone', async () => {
