@@ -1,4 +1,4 @@
-import { CancelledFailure, cancellationSignal } from '@temporalio/activity';
+import { CancelledFailure, cancellationSignal, log } from '@temporalio/activity';
 import { persistFailure } from './failures.ts';
 import { withHeartbeats } from './heartbeats.ts';
 import { type PruneDeps, type PruneResult, prune } from './prune-tombstones.ts';
@@ -10,7 +10,9 @@ export function createMaintenance(deps: PruneDeps) {
     async pruneTombstones(): Promise<PruneResult> {
       const signal = cancellationSignal();
       try {
-        return await withHeartbeats(() => prune(deps, signal));
+        const result = await withHeartbeats(() => prune(deps, signal));
+        log.info('pruned tombstones', { ...result });
+        return result;
       } catch (error) {
         if (signal.aborted) throw new CancelledFailure('the pruning was cancelled');
         throw persistFailure(error, false);

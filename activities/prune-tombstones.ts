@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { longestCommitMs } from '../config/commit-deadline.ts';
 import type { Environment } from '../config/environment.ts';
@@ -24,6 +25,13 @@ export interface PruneDeps {
   readonly redis: RedisStore;
   readonly temporal: Temporal;
 }
+
+/** For each call to Temporal, in ms. Nobody waits for pruning, and one that is skipped waits for the next run. */
+const CALL_MS = 20_000;
+
+/** A busy server turns single calls away, and there is one for each slot. */
+const TRIES = 3;
+const PAUSE_MS = 1_000;
 
 /** What one pruning did. */
 export interface PruneResult {
@@ -96,19 +104,28 @@ async function lowestInSlots(
   let lowest = Number.POSITIVE_INFINITY;
   for (let partition = 0; partition < partitions; partition++) {
     signal.throwIfAborted();
-    const occupied = await readSlots(temporal, {
-      partition,
-      slots,
-      queryTimeoutMs: environment.QUERY_TIMEOUT_MS,
-      deadlineMs: environment.TEMPORAL_TIMEOUT_MS,
-    }).catch((error: unknown) => {
-      throw ofTemporal(error, partition);
-    });
+    const each = { queryTimeoutMs: environment.QUERY_TIMEOUT_MS, deadlineMs: CALL_MS };
+    const occupied = await insisting(() => readSlots(temporal, { partition, slots, ...each }), signal).catch(
+      (error: unknown) => {
+        throw ofTemporal(error, partition);
+      },
+    );
     for (const { mutations } of occupied) {
       for (const { version } of mutations) lowest = Math.min(lowest, version);
     }
   }
   return lowest;
+}
+
+async function insisting<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === TRIES || !isTemporalUnreachable(error)) throw error;
+      await sleep(PAUSE_MS, undefined, { signal });
+    }
+  }
 }
 
 function ofRedis(error: unknown, partition: number): unknown {

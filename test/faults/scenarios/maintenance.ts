@@ -7,7 +7,7 @@ async function prunedAgain({ bed }: FaultContext): Promise<void> {
   const before = await pruneFloorOf(bed);
   await until(async () => (await pruneFloorOf(bed)) > before, {
     what: 'tombstones to be pruned',
-    timeoutMs: 40_000,
+    timeoutMs: 60_000,
     everyMs: 100,
   });
 }
@@ -31,8 +31,8 @@ export const maintenanceScenarios: readonly Scenario[] = [
     bed: { redis: 'none', settings: { PRUNE_INTERVAL_MS: '1000', TOMBSTONE_MIN_AGE_MS: '0' } },
     seconds: 30,
     minimumDuring: 100,
-    // Many keys, so that some tombstones live until they are pruned.
-    workload: { deletions: 25, keysPerCollection: 300 },
+    // Many keys for few clients, so that some tombstones live until they are pruned.
+    workload: { clients: 12, deletions: 25, keysPerCollection: 300 },
     async fault(context) {
       const { random, pause, begin, end } = context;
       await prunedAgain(context);
