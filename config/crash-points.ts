@@ -20,6 +20,8 @@ export const CRASH_POINTS = [
   'after-lock',
   'after-fence',
   'after-install',
+  // The sweep for releases that were lost.
+  'before-redo',
   // The activities of the worker. `in-persist` lies in code that an API process runs, too, when it persists directly.
   'before-persist',
   'in-persist',

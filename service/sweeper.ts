@@ -1,3 +1,4 @@
+import { crashPoint } from '../config/crash-points.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
@@ -67,6 +68,7 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
     const input = await readInput(ctx.temporal, run);
     const result = await readResult(ctx.temporal, run);
     if (input === undefined || result === undefined) return;
+    crashPoint('before-redo');
     await releaseBatch(ctx.redis, {
       batchId,
       partition,

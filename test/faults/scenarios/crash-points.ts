@@ -3,6 +3,7 @@ import { until } from '../../../dev/until.ts';
 import { partitionKeys } from '../../../storage/redis/keys.ts';
 import { type Bed, type BedOptions, PARTITIONS } from '../bed.ts';
 import { arm, type Crash, PATIENCE_MS } from '../crash.ts';
+import { loseReleases } from '../lost-releases.ts';
 import type { FaultContext, Scenario } from '../scenario.ts';
 
 /** Brings a process to its crash point, and the system back. */
@@ -81,6 +82,17 @@ const redisForgets: Trigger = async (context, crash) => {
     complain(`the other process did not recover every partition within ${RECOVERED_MS / 1_000} s`),
   );
   await pause(500, 500);
+  await crash.restart();
+};
+
+/** Both processes sweep: releases are lost until the armed one has redone often enough. */
+const releasesLost: Trigger = async ({ bed, pause }, crash) => {
+  const crashed = crash.happens();
+  while (!crash.over()) {
+    await loseReleases(bed, crash.over);
+    await pause(100, 1_000);
+  }
+  await crashed;
   await crash.restart();
 };
 
@@ -179,6 +191,12 @@ const PLACES: Readonly<Record<CrashPoint, Place>> = {
     trigger: redisForgets,
     bed: FORGETFUL,
     minimumDuring: 3,
+  },
+  'before-redo': {
+    promises: 'A process dies when it is about to redo a release that was lost: another one redoes it.',
+    role: 'api',
+    passes: 3,
+    trigger: releasesLost,
   },
   'before-persist': {
     promises: 'The worker dies with a batch that it has not begun: the next one takes it.',
