@@ -20,8 +20,9 @@ export const CRASH_POINTS = [
   'after-lock',
   'after-fence',
   'after-install',
-  // The sweep for releases that were lost.
+  // The sweep for releases that were lost, and for workflows that ended with writes inside.
   'before-redo',
+  'before-rerun',
   // The activities of the worker. `in-persist` lies in code that an API process runs, too, when it persists directly.
   'before-persist',
   'in-persist',

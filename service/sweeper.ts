@@ -60,7 +60,9 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
     if (found.state === 'completed') return await redo(epoch, batch);
     if (found.state === 'open') return;
     const newRunId = await queueAgain(ctx, batch);
-    if (newRunId !== undefined) await recordRerun(ctx.redis, { partition, epoch }, batch, newRunId);
+    if (newRunId === undefined) return;
+    crashPoint('before-rerun');
+    await recordRerun(ctx.redis, { partition, epoch }, batch, newRunId);
   }
 
   async function redo(epoch: Epoch, { batchId, partition, slot, runId }: EndedBatch): Promise<void> {

@@ -1,6 +1,7 @@
 import { CRASH_POINTS, type CrashPoint } from '../../../config/crash-points.ts';
 import { until } from '../../../dev/until.ts';
 import { partitionKeys } from '../../../storage/redis/keys.ts';
+import { accessBatches } from '../batches.ts';
 import { type Bed, type BedOptions, PARTITIONS } from '../bed.ts';
 import { arm, type Crash, PATIENCE_MS } from '../crash.ts';
 import { loseReleases } from '../lost-releases.ts';
@@ -93,6 +94,24 @@ const releasesLost: Trigger = async ({ bed, pause }, crash) => {
     await pause(100, 1_000);
   }
   await crashed;
+  await crash.restart();
+};
+
+/** PostgreSQL is away, so that batches stay open; they are terminated until the armed process has started one again. */
+const workflowsEnded: Trigger = async ({ bed, pause }, crash) => {
+  const batches = accessBatches(bed);
+  await bed.postgres.stop();
+  try {
+    const crashed = crash.happens();
+    while (!crash.over()) {
+      await Promise.all((await batches.open()).map((run) => batches.terminate(run)));
+      await pause(200, 600);
+    }
+    await crashed;
+  } finally {
+    await bed.postgres.start();
+    await batches.close();
+  }
   await crash.restart();
 };
 
@@ -197,6 +216,14 @@ const PLACES: Readonly<Record<CrashPoint, Place>> = {
     role: 'api',
     passes: 3,
     trigger: releasesLost,
+  },
+  'before-rerun': {
+    promises:
+      'A process dies when it has started an ended batch again and recorded nothing: the run is found, and not started twice.',
+    role: 'api',
+    passes: 2,
+    trigger: workflowsEnded,
+    minimumDuring: 3,
   },
   'before-persist': {
     promises: 'The worker dies with a batch that it has not begun: the next one takes it.',
