@@ -127,7 +127,7 @@ export const limitScenarios: readonly Scenario[] = [
       longKeys: true,
       bodyBytes: (random) =>
         // Few of them are many bytes, for Temporal's history above all.
-        random.chance(0.85)
+        random.chance(0.9)
           ? undefined
           : random.pick([largest + 1, largest, largest, largest - 1, largest / 2, random.int(100, largest)]),
     },
