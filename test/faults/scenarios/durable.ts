@@ -5,18 +5,22 @@ export const durableScenarios: readonly Scenario[] = [
   {
     name: 'durable-unqueued-lost',
     promises:
-      'Temporal hangs, and FLUSHALL takes what could not be queued: no durable read had returned any of it.',
+      'Temporal hangs or dies, and FLUSHALL takes what could not be queued: nobody was told that it was, and no durable read had returned it.',
     bed: { redis: 'none' },
     minimumDuring: 10,
+    seconds: 14,
     async fault({ bed, random, pause, begin, end, losingMemory }) {
       await pause(300, 1_000);
       begin();
       for (let times = random.int(2, 3); times > 0; times--) {
-        process.kill(bed.temporal.pid, 'SIGSTOP');
-        // Shorter than what makes the processes persist past Temporal.
-        await pause(400, 1_200);
+        const dies = random.chance(0.5);
+        if (dies) await bed.temporal.kill();
+        else process.kill(bed.temporal.pid, 'SIGSTOP');
+        // Shorter than what makes the processes persist past Temporal: a connection that is refused is noticed sooner.
+        await (dies ? pause(200, 600) : pause(400, 1_200));
         await losingMemory(() => bed.redisClient.flushall());
-        process.kill(bed.temporal.pid, 'SIGCONT');
+        if (dies) await bed.temporal.start();
+        else process.kill(bed.temporal.pid, 'SIGCONT');
         await pause(1_500, 2_500);
       }
       end();
