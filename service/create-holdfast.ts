@@ -24,6 +24,7 @@ import { createReader } from './read.ts';
 import { createRedisPatience } from './redis-patience.ts';
 import { createRedisCheck } from './redis-settings.ts';
 import { createSettling } from './settling.ts';
+import { createSuspicion } from './suspicion.ts';
 import { startSweeper } from './sweeper.ts';
 import { createTopologyGate, type TopologyGate } from './topology-gate.ts';
 import { createWaiters } from './waiters.ts';
@@ -63,7 +64,9 @@ export function createHoldfast(deps: {
     onConnected: () => checkRedis(redis),
   });
   const ctx: Context = { environment, redis, temporal, db: database.db, log };
+  const suspicion = createSuspicion(ctx);
   const topology = createTopologyGate(ctx, {
+    beforeOpen: suspicion.learn,
     onFatal,
     onOpen() {
       void checkFsync(ctx);
@@ -79,7 +82,7 @@ export function createHoldfast(deps: {
   const flusher = createFlusher(ctx, epochs, offers, waiters);
   const patience = createRedisPatience();
   const settling = createSettling(ctx, { waiters, flusher });
-  const reader = createReader(ctx, { epochs, batches, patience, settling });
+  const reader = createReader(ctx, { epochs, batches, patience, settling, suspicion });
   const repairs = createCacheRepairs(ctx);
   const direct = createDirectWrites(ctx, repairs);
   const writeBehind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });

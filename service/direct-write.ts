@@ -7,12 +7,14 @@ import type { Version } from '../domain/version.ts';
 import { describeError, neverReached } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
+import { noteWrittenAround } from '../storage/postgres/written-around.ts';
 import type { CacheRepairs } from './cache-repairs.ts';
 import { type Committed, type CommitWork, commitInTime, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
 import { newestInSlots } from './slots.ts';
+import { suspicionMs } from './suspicion.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
 
 const TRIES = 3;
@@ -74,10 +76,11 @@ export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectW
         Date.now() + Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt)),
       );
       // Given up here, the order may still be given: then an entry is dropped from the cache for nothing.
-      await beforeDeadline(
+      const announced = Promise.all([
         repairs.announce(partition, { ...ref, version }, deadline + tolerance),
-        options.deadlineAt,
-      );
+        noteWrittenAround(db, partition, (Date.now() + suspicionMs(ctx)) * 1_000),
+      ]);
+      await beforeDeadline(announced, options.deadlineAt);
       crashPoint('after-announce');
     } catch (error) {
       throw unavailable(error);

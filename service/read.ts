@@ -15,6 +15,7 @@ import type { PendingBatches } from './pending-batches.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import type { Settling } from './settling.ts';
 import { createSources, type Unsettled } from './sources.ts';
+import type { Suspicion } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
@@ -60,13 +61,12 @@ export function createReader(
     readonly batches: PendingBatches;
     readonly patience: RedisPatience;
     readonly settling: Settling;
+    readonly suspicion: Suspicion;
   },
 ): Reader {
-  const { epochs, patience, settling } = deps;
+  const { epochs, patience, settling, suspicion } = deps;
   const sources = createSources(ctx, deps);
   const { PARTITIONS, ABSENT_TTL_MS, REQUEST_DEADLINE_MS } = ctx.environment;
-  // A write around Redis commits within one PostgreSQL timeout, and Redis is told by then and a few seconds more.
-  const suspectMs = ctx.environment.POSTGRES_TIMEOUT_MS + 2 * ctx.environment.CLOCK_TOLERANCE_MS + 10_000;
   const flights = new Map<string, Flight>();
   // Leases of repairs that failed before they could fill: the next repair goes on with them, or nobody could fill until
   // they expire.
@@ -171,7 +171,7 @@ export function createReader(
     { state, staged }: Extract<Lookup, { outcome: 'hit' }>,
   ): Promise<Answer> {
     const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
-    if (performance.now() > ctx.redis.reconnectedAt() + suspectMs) return hit;
+    if (!suspicion.active()) return hit;
     try {
       const row = await readEntry(ctx.db, collection.kind, ref);
       return row !== undefined && row.version > state.version

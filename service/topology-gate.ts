@@ -31,7 +31,16 @@ export interface TopologyGate {
  */
 export function createTopologyGate(
   ctx: Context,
-  { onOpen, onFatal }: { readonly onOpen: () => void; readonly onFatal: (error: SettingsError) => void },
+  {
+    beforeOpen,
+    onOpen,
+    onFatal,
+  }: {
+    /** What else the process must learn from PostgreSQL first; may throw its errors. */
+    readonly beforeOpen: () => Promise<void>;
+    readonly onOpen: () => void;
+    readonly onFatal: (error: SettingsError) => void;
+  },
 ): TopologyGate {
   const { PARTITIONS: partitions, SLOTS: slots } = ctx.environment;
   const stopping = new AbortController();
@@ -40,6 +49,7 @@ export function createTopologyGate(
   async function attempt(): Promise<void> {
     try {
       await recordTopology(ctx.db, { partitions, slots });
+      await beforeOpen();
       problem = undefined;
     } catch (error) {
       if (stopping.signal.aborted) return;

@@ -55,6 +55,8 @@ interface PartitionClocksTable {
   clock: Generated<number>;
   epoch: Generated<string>;
   adopted: Generated<string[]>;
+  /** Until when Redis may hold older copies of entries that were written around it: microseconds since 1970. */
+  around_until: Generated<number>;
 }
 
 interface RefusedBatchesTable {

@@ -18,6 +18,7 @@ import { createPendingBatches } from '../../service/pending-batches.ts';
 import { createReader, type Reader } from '../../service/read.ts';
 import { createRedisPatience } from '../../service/redis-patience.ts';
 import { createSettling } from '../../service/settling.ts';
+import { createSuspicion, type Suspicion } from '../../service/suspicion.ts';
 import { createWaiters, type Waiters } from '../../service/waiters.ts';
 import { createWriteBehind, type WriteBehind } from '../../service/write-behind.ts';
 import { createWriteThrough, type WriteThrough } from '../../service/write-through.ts';
@@ -62,6 +63,7 @@ export interface Part {
   readonly reader: Reader;
   readonly behind: WriteBehind;
   readonly through: WriteThrough;
+  readonly suspicion: Suspicion;
   readonly explain: Holdfast['explain'];
   /** Runs `hook` the next time this script is about to be sent. */
   before(script: string, hook: Hook): void;
@@ -190,8 +192,9 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const flusher = createFlusher(ctx, epochs, offers, waiters);
     const patience = createRedisPatience();
     const batches = createPendingBatches(ctx);
+    const suspicion = createSuspicion(ctx);
     const settling = createSettling(ctx, { waiters, flusher });
-    const reader = createReader(ctx, { epochs, batches, patience, settling });
+    const reader = createReader(ctx, { epochs, batches, patience, settling, suspicion });
     const direct = createDirectWrites(ctx, createCacheRepairs(ctx));
     const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
@@ -218,6 +221,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       reader,
       behind,
       through,
+      suspicion,
       explain: createExplain(ctx, epochs, batches),
       sent,
       before: (script, hook) => before.set(script, hook),

@@ -157,3 +157,26 @@ test('rule 2: after a new epoch, write-through entries are not filled for one bl
   const order = await part.reader.read(ORDERS, 'k', { deadlineAt: within(20_000) });
   expect([order.stored, (await read(part, 'k')).stored]).toEqual([false, true]);
 });
+
+test('a process that starts after a write around Redis holds cached copies against their rows for a while', async () => {
+  const before = await world.part();
+  await before.through.write(ORDERS, 'k', '"former"', { deadlineAt: within(20_000) });
+  const proxy = await startTcpProxy({ port: world.redis.port });
+  const cut = await world.part({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
+  await proxy.close();
+  const gone = () =>
+    cut.ctx.redis.ping().then(
+      () => false,
+      () => true,
+    );
+  await until(gone, { what: 'the connection to be cut' });
+  const written = await cut.through.write(ORDERS, 'k', '"around"', { deadlineAt: within(20_000) });
+  expect(written.state).toBe('persisted');
+
+  const fresh = await world.part();
+  const order = () => fresh.reader.read(ORDERS, 'k', { deadlineAt: within(20_000) });
+  // Nobody has told Redis.
+  expect((await order()).state.value).toBe('"former"');
+  await fresh.suspicion.learn();
+  expect((await order()).state).toMatchObject({ version: written.version, value: '"around"' });
+});

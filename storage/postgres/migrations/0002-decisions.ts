@@ -1,7 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * What operators decide about single writes is kept beside what PostgreSQL refused, and how far tombstones were pruned.
+ * What operators decide about single writes is kept beside what PostgreSQL refused; how far tombstones were pruned; and for
+ * how long to mistrust the cache.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   // A write that was given up before PostgreSQL saw it has no SQLSTATE, and a reason instead of a message.
@@ -21,4 +22,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       floor bigint NOT NULL DEFAULT 0
     )`.execute(db);
   await sql`INSERT INTO pruning DEFAULT VALUES`.execute(db);
+
+  // Until when Redis may hold older copies of what was written around it, in microseconds since 1970.
+  await sql`ALTER TABLE partition_clocks ADD COLUMN around_until bigint NOT NULL DEFAULT 0`.execute(db);
 }
