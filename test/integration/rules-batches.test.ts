@@ -59,7 +59,9 @@ test('rule 5: the release of a direct persist is repeated until it is done, whil
     });
     await epochOf(other);
     await flushed;
-    expect(events.messages.filter((message) => message.startsWith('persisted '))).toHaveLength(1);
+    const persisted = () => events.messages.filter((message) => message.startsWith('persisted '));
+    await until(() => persisted().length > 0, { what: 'the message, on a connection of its own' });
+    expect(persisted()).toHaveLength(1);
   } finally {
     events.close();
   }
