@@ -9,6 +9,7 @@ export function checkFinal(entry: EntryHistory): readonly Violation[] {
   const violations: Violation[] = [];
   const { row, cached, pendingIn, reads } = entry.final;
   const version = row?.version ?? prunedVersion(entry);
+  const theRow = row === null && version > 0 ? 'the row, pruned by now, was' : 'the row is';
 
   const lost = entry.acknowledged.findLast((call) => entry.lasts(call.version, call.start, END));
   const floor = floorAt(entry, { start: END, end: END });
@@ -16,17 +17,15 @@ export function checkFinal(entry: EntryHistory): readonly Violation[] {
     violations.push(
       entry.violation(
         'lost',
-        `the row is at version ${version}, and version ${lost.version} was acknowledged as ${lost.level}`,
+        `${theRow} at version ${version}, and version ${lost.version} was acknowledged as ${lost.level}`,
         [lost],
       ),
     );
   } else if (floor !== undefined && version < floor.version) {
     violations.push(
-      entry.violation(
-        'lost',
-        `the row is at version ${version}, and version ${floor.version} had been read`,
-        [floor.call],
-      ),
+      entry.violation('lost', `${theRow} at version ${version}, and version ${floor.version} had been read`, [
+        floor.call,
+      ]),
     );
   }
   if (pendingIn !== null) {
