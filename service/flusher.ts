@@ -14,8 +14,10 @@ const FULL_PAUSE_MS = 250;
 
 interface PartitionFlusher {
   running: boolean;
-  /** Somebody asked while it ran. */
+  /** A batch was closed, or a slot became free, while it ran. */
   again: boolean;
+  /** Somebody who waits staged a write while it ran: of no account where the batch gathers on purpose. */
+  asked: boolean;
   timer: NodeJS.Timeout | undefined;
   /** When the timer fires, and whether the open batch gathers on purpose until then. */
   timerAt: number;
@@ -49,6 +51,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     (): PartitionFlusher => ({
       running: false,
       again: false,
+      asked: false,
       timer: undefined,
       timerAt: 0,
       gathering: false,
@@ -90,6 +93,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     }
     state.running = true;
     state.again = false;
+    state.asked = false;
     drain(partition, state)
       .catch((error: unknown) => {
         note(error, partition);
@@ -97,7 +101,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       })
       .finally(() => {
         state.running = false;
-        if (state.again) run(partition);
+        if (state.again || (state.asked && !state.gathering)) run(partition);
       });
   }
 
@@ -114,7 +118,12 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
         }),
       );
       if (sealed.outcome === 'none') return;
-      if (sealed.outcome === 'wait') return schedule(partition, state, sealed.ms, waiting);
+      if (sealed.outcome === 'wait') {
+        // Redis says when: an earlier look would find the same.
+        clearTimeout(state.timer);
+        state.timer = undefined;
+        return schedule(partition, state, sealed.ms, waiting);
+      }
       if (sealed.outcome === 'full') return schedule(partition, state, FULL_PAUSE_MS, waiting);
       crashPoint('after-seal');
       await offers.offer(sealed.sealed);
@@ -158,7 +167,8 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
         (parseBatchId(batchId)?.number ?? 0) > 0;
       state.openBatch = batchId;
       if (state.running && (waits || closedOne)) {
-        state.again = true;
+        state.again ||= closedOne;
+        state.asked = true;
       } else if (closedOne || (waits && !state.gathering)) {
         run(partition);
       } else if (!state.gathering) {
