@@ -13,7 +13,7 @@ import { type Committed, type CommitWork, commitInTime, refusal } from './commit
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
-import { newestInSlots } from './slots.ts';
+import type { SlotLookups } from './slots.ts';
 import { suspicionMs } from './suspicion.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
 
@@ -40,14 +40,17 @@ export interface DirectWrites {
  * commits (no version from the future is ever readable), and a durable workflow that will drop older cached copies is
  * started before the commit.
  */
-export function createDirectWrites(ctx: Context, repairs: CacheRepairs): DirectWrites {
+export function createDirectWrites(
+  ctx: Context,
+  { repairs, slots }: { readonly repairs: CacheRepairs; readonly slots: SlotLookups },
+): DirectWrites {
   const { environment, db } = ctx;
   const tolerance = environment.CLOCK_TOLERANCE_MS;
 
   /** The highest version of the entry and of its partition that anybody can have read. */
   async function known(collection: Collection, ref: EntryRef, partition: number): Promise<Version> {
     const pending =
-      collection.mode === 'write-behind' ? await newestInSlots(ctx, partition, entryId(ref)) : undefined;
+      collection.mode === 'write-behind' ? await slots.newest(partition, entryId(ref)) : undefined;
     const [row, fence] = await Promise.all([readEntry(db, collection.kind, ref), readFence(db, partition)]);
     return Math.max(pending?.version ?? 0, row?.version ?? 0, fence.clock);
   }

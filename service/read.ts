@@ -14,6 +14,7 @@ import type { ReadResult, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import type { Settling } from './settling.ts';
+import type { SlotLookups } from './slots.ts';
 import { createSources, type Unsettled } from './sources.ts';
 import type { Suspicion } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
@@ -61,6 +62,7 @@ export function createReader(
     readonly batches: PendingBatches;
     readonly patience: RedisPatience;
     readonly settling: Settling;
+    readonly slots: SlotLookups;
     readonly suspicion: Suspicion;
   },
 ): Reader {

@@ -16,22 +16,25 @@ export async function occupiedSlots(ctx: Context, partition: number): Promise<Oc
   });
 }
 
-// Without Redis every read and every direct write needs all slots, which is some dozens of calls to Temporal.
-const together = new WeakMap<Context, (partition: number) => Promise<OccupiedSlot[]>>();
-
-/** Every mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
-export async function mutationsInSlots(ctx: Context, partition: number, id: string): Promise<Mutation[]> {
-  const look = together.get(ctx) ?? shareNext((one) => occupiedSlots(ctx, one));
-  together.set(ctx, look);
-  const slots = await look(partition);
-  return slots.flatMap(({ mutations }) => mutations.filter((m) => entryId(m) === id));
+/** Looks into the slots for single entries. Callers share a look that begins after they came. */
+export interface SlotLookups {
+  /** Every mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
+  all(partition: number, id: string): Promise<Mutation[]>;
+  /** The newest of them. @throws as {@link readSlots}. */
+  newest(partition: number, id: string): Promise<Mutation | undefined>;
 }
 
-/** The newest mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
-export async function newestInSlots(
-  ctx: Context,
-  partition: number,
-  id: string,
-): Promise<Mutation | undefined> {
-  return mergeMutations(await mutationsInSlots(ctx, partition, id))[0];
+export function createSlotLookups(ctx: Context): SlotLookups {
+  // Without Redis every read and every direct write needs all slots, which is some dozens of calls to Temporal.
+  const look = shareNext((partition) => occupiedSlots(ctx, partition));
+  async function all(partition: number, id: string): Promise<Mutation[]> {
+    const slots = await look(partition);
+    return slots.flatMap(({ mutations }) => mutations.filter((m) => entryId(m) === id));
+  }
+  return {
+    all,
+    async newest(partition, id) {
+      return mergeMutations(await all(partition, id))[0];
+    },
+  };
 }

@@ -9,7 +9,7 @@ import { type Pending, stagedMutations } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
 import type { PendingBatches } from './pending-batches.ts';
-import { mutationsInSlots } from './slots.ts';
+import type { SlotLookups } from './slots.ts';
 
 /** The batch that a value still waits for to be in Temporal, or that it waits somewhere that is not known. */
 export type Unsettled = BatchId | 'somewhere';
@@ -42,9 +42,9 @@ export interface Sources {
  */
 export function createSources(
   ctx: Context,
-  deps: { readonly epochs: Epochs; readonly batches: PendingBatches },
+  deps: { readonly epochs: Epochs; readonly batches: PendingBatches; readonly slots: SlotLookups },
 ): Sources {
-  const { epochs, batches } = deps;
+  const { epochs, batches, slots } = deps;
 
   async function indexedMutation(
     id: string,
@@ -78,7 +78,7 @@ export function createSources(
     const staged = await epochs.use(partition, deadlineAt, (epoch) =>
       stagedMutations(ctx.redis, ref, { partition, epoch }),
     );
-    const inSlots = await mutationsInSlots(ctx, partition, entryId(ref));
+    const inSlots = await slots.all(partition, entryId(ref));
     const { found } = await mergedWithRow(ref, collection, [...staged, ...inSlots]);
     return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
   }
@@ -102,8 +102,7 @@ export function createSources(
       }
     },
     async withoutRedis(ref, collection, partition) {
-      const pending =
-        collection.mode === 'write-behind' ? await mutationsInSlots(ctx, partition, entryId(ref)) : [];
+      const pending = collection.mode === 'write-behind' ? await slots.all(partition, entryId(ref)) : [];
       const { found } = await mergedWithRow(ref, collection, pending);
       // A batch that Redis did not confirm may still be refused, when a recovery has not adopted it.
       return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
