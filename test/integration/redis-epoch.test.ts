@@ -22,7 +22,7 @@ import {
 const A = { collection: 'docs', key: 'a' };
 const C = { collection: 'hits', key: 'c' };
 /** These begin or end an epoch, or ask for it. */
-const ABOUT_EPOCHS = ['hello', 'lock', 'unlock', 'install'];
+const ABOUT_EPOCHS = ['hello', 'lock', 'renew', 'unlock', 'install'];
 /** These run in whatever epoch is valid; their own tests see to it that one is. */
 const IN_ANY_EPOCH = ['discard', 'invalidate', 'oldest'];
 
@@ -79,6 +79,20 @@ const CALLS: Record<string, Call> = {
         value: '1',
         ttlMs: 60_000,
         committed: true,
+      },
+    ),
+  unblock: ({ partition }, epoch) =>
+    settleEntry(
+      redis.store,
+      A,
+      { token: 't', version: Number.MAX_SAFE_INTEGER - 1 },
+      {
+        partition,
+        epoch,
+        kind: 'document',
+        value: null,
+        ttlMs: 60_000,
+        committed: false,
       },
     ),
   seal: ({ partition }, epoch) =>
