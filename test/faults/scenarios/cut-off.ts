@@ -10,7 +10,7 @@ export const cutOffScenarios: readonly Scenario[] = [
     bed: { redis: 'always', proxied: ['second-api-redis'] },
     minimumDuring: 20,
     // Without Redis each call looks into every slot: fewer clients, so that these are served.
-    workload: { clients: 8 },
+    workload: { clients: 12 },
     async fault({ bed, random, pause, begin, end, redisAway, calls, complain }) {
       await pause(300, 1_000);
       const before = calls.length;
@@ -18,7 +18,7 @@ export const cutOffScenarios: readonly Scenario[] = [
         if (random.chance(0.5)) bed.secondApiRedisProxy?.refuse(true);
         else bed.secondApiRedisProxy?.hold();
         begin();
-        await pause(1_500, 4_500);
+        await pause(3_000, 5_000);
         bed.secondApiRedisProxy?.refuse(false);
         bed.secondApiRedisProxy?.forward();
         end();
