@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
-import type { EntryState } from '../domain/mutation.ts';
+import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
-import { readEntry } from '../storage/postgres/read-entry.ts';
+import { readRecord } from '../storage/postgres/read-record.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
 import { fill, type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
@@ -175,10 +175,10 @@ export function createReader(
     const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
     if (!suspicion.active()) return hit;
     try {
-      const row = await readEntry(ctx.db, collection.kind, ref);
-      return row !== undefined && row.version > state.version
-        ? { state: row, source: 'row', stored: false, unsettled: undefined }
-        : hit;
+      const { row = NEVER_WRITTEN, pruneFloor } = await readRecord(ctx.db, collection.kind, ref);
+      // Where there is no row, a tombstone above the copy may have been pruned.
+      const newer = row.version === 0 ? pruneFloor : row.version;
+      return newer > state.version ? { state: row, source: 'row', stored: false, unsettled: undefined } : hit;
     } catch (error) {
       if (isUnreachable(error)) return hit;
       throw error;
