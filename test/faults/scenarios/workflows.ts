@@ -79,9 +79,11 @@ export const workflowScenarios: readonly Scenario[] = [
     seconds: 20,
     minimumDuring: 50,
     // A recovery looks at the latest run of each slot: it would not find what such a reset ended a moment before.
-    fault: (context) => {
+    async fault(context) {
       const since = new Date();
-      return byHand(context, (batches, run) => resetFormer(batches, run, since), false);
+      // Every slot is to have had more than one batch.
+      await context.pause(2_000, 3_000);
+      await byHand(context, (batches, run) => resetFormer(batches, run, since), false);
     },
   },
 ];
