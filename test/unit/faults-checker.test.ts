@@ -509,7 +509,7 @@ describe('one process alone is cut off from Redis', () => {
     [
       'another one misses it long after the invalidation must have landed',
       'backwards',
-      judge([put(2), around, after(read(2), 6_000)]),
+      judge([put(2), around, after(read(2), 11_000)]),
     ],
     [
       'another one misses what was written around Redis before',

@@ -1,11 +1,10 @@
 import { until } from '../../../dev/until.ts';
+import { INVALIDATED_WITHIN_MS } from '../entry-history.ts';
 import type { FaultContext, Scenario } from '../scenario.ts';
 
 const CUT_OFF = 1;
 const OTHER = 0;
 const QUIET = ['carts', 'orders'].flatMap((collection) => [1, 2, 3].map((n) => ({ collection, n })));
-/** As the checker has it: by then the durable invalidation has landed. */
-const INVALIDATED_WITHIN_MS = 5_000;
 
 /** Entries that the workload does not touch: a copy of theirs stays where it is, unless somebody drops it. */
 function quietEntries({ bed, prefix, complain }: FaultContext) {
