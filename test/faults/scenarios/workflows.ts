@@ -1,5 +1,6 @@
 import { until } from '../../../dev/until.ts';
 import { accessBatches, type Batches, type BatchRun } from '../batches.ts';
+import type { Bed } from '../bed.ts';
 import { shuffled } from '../random.ts';
 import type { FaultContext, Scenario } from '../scenario.ts';
 
@@ -37,6 +38,21 @@ async function byHand(
     await batches.close();
   }
   end();
+}
+
+/** Until slots have had more than one batch. */
+async function manyBatches(bed: Bed, since: Date): Promise<void> {
+  const { PARTITIONS, SLOTS } = bed.environment;
+  const batches = accessBatches(bed);
+  try {
+    await until(async () => (await batches.startedSince(since)).length > 1.5 * PARTITIONS * SLOTS, {
+      what: 'slots to be used again',
+      timeoutMs: 30_000,
+      everyMs: 250,
+    });
+  } finally {
+    await batches.close();
+  }
 }
 
 /** Ends the run of the batch, as every reset of a slot does, and brings back one that was done long ago. */
@@ -81,8 +97,7 @@ export const workflowScenarios: readonly Scenario[] = [
     // A recovery looks at the latest run of each slot: it would not find what such a reset ended a moment before.
     async fault(context) {
       const since = new Date();
-      // Every slot is to have had more than one batch.
-      await context.pause(2_000, 3_000);
+      await manyBatches(context.bed, since);
       await byHand(context, (batches, run) => resetFormer(batches, run, since), false);
     },
   },
