@@ -100,6 +100,10 @@ const releasesLost: Trigger = async ({ bed, pause }, crash) => {
 /** PostgreSQL is away, so that batches stay open; they are terminated until the armed process has started one again. */
 const workflowsEnded: Trigger = async ({ bed, pause }, crash) => {
   const batches = accessBatches(bed);
+  // A process that has never reached PostgreSQL looks after nothing.
+  const ready = async () =>
+    (await Promise.all(bed.apis.map(({ url }) => fetch(`${url}/readyz`)))).every(({ ok }) => ok);
+  await until(ready, { what: 'the processes to be ready', timeoutMs: PATIENCE_MS });
   await bed.postgres.stop();
   try {
     const crashed = crash.happens();
