@@ -12,6 +12,8 @@ async function startReplica({ bed }: FaultContext) {
   const replication = await startTcpProxy({ port: bed.redis.port });
   const client = new Redis({ port: server.port, host: '127.0.0.1', retryStrategy: () => 100 });
   client.on('error', () => {});
+  // By default it waits 5 s for more replicas.
+  await bed.redisClient.config('SET', 'repl-diskless-sync-delay', 0);
   await client.replicaof('127.0.0.1', replication.port);
   const synced = async () => (await client.info('replication')).includes('master_link_status:up');
   await until(synced, { what: 'the replica to follow its primary' });
