@@ -1,6 +1,6 @@
 import type { Environment } from '../config/environment.ts';
 import { HoldfastError } from '../domain/errors.ts';
-import { describeError, isUnreachable, neverReached } from '../storage/postgres/errors.ts';
+import { describeError, didNotHappen, isUnreachable } from '../storage/postgres/errors.ts';
 import { remainingMs } from './deadline.ts';
 import { unavailable } from './trouble.ts';
 
@@ -17,7 +17,7 @@ export function lockTimeoutMs({ POSTGRES_TIMEOUT_MS }: Environment, deadlineAt: 
 
 /** The failure of the transaction that makes a decision. Where its commit may be in doubt, that is said. */
 export function decisionFailure(error: unknown): unknown {
-  if (error instanceof HoldfastError || neverReached(error) || !isUnreachable(error)) {
+  if (error instanceof HoldfastError || didNotHappen(error) || !isUnreachable(error)) {
     return unavailable(error);
   }
   return new HoldfastError(

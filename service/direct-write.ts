@@ -4,7 +4,7 @@ import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
-import { describeError, neverReached } from '../storage/postgres/errors.ts';
+import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
 import { noteWrittenAround } from '../storage/postgres/written-around.ts';
@@ -92,7 +92,7 @@ export function createDirectWrites(
       const limits = { notAfterMicros: deadline * 1_000, deadlineAt: options.deadlineAt };
       return { version, result: await commitInTime(work, version, limits) };
     } catch (error) {
-      if (error instanceof HoldfastError || neverReached(error)) throw unavailable(error);
+      if (error instanceof HoldfastError || didNotHappen(error)) throw unavailable(error);
       throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);
     }
   }

@@ -3,7 +3,7 @@ import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { describeError, neverReached } from '../storage/postgres/errors.ts';
+import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
 import {
   EpochChanged,
   RedisOutcomeUnknown,
@@ -137,7 +137,7 @@ export function createWriteThrough(
         const notAfterMicros = Math.floor(ticket.takenAt + budgetMs * 1_000);
         result = await commitInTime(work, ticket.version, { notAfterMicros, deadlineAt: options.deadlineAt });
       } catch (error) {
-        if (error instanceof HoldfastError || neverReached(error)) {
+        if (error instanceof HoldfastError || didNotHappen(error)) {
           await settle(collection, key, partition, ticket, null, false);
           throw unavailable(error);
         }

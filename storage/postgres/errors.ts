@@ -101,17 +101,24 @@ const WHILE_CONNECTING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The statement certainly never ran: no connection could be had for it. Where a connection broke or fell silent after the
- * statement was sent, this is false: it may have committed.
+ * Errors with which the server ends a statement, and takes back all of it: not supported (0A), data, constraint and
+ * transaction errors (2x, 3x), serialization and deadlock, syntax and permission (42), resources such as the disk (53, 54),
+ * locks and object state (55), a statement that took too long. Beside them those of a connection that never was: starting
+ * or shutting down. Not here: a crash (57P01, 57P02), broken storage (58, XX), and 40003, which says that it does not know.
  */
-export function neverReached(error: unknown): boolean {
+const TAKEN_BACK = /^(0A|2|3|40001|40002|40P01|42|44|53|54|55|57014|57P03)/;
+
+/**
+ * The statement certainly had no effect: no connection could be had for it, or the server answered with an error that takes
+ * it back. Where a connection broke or fell silent after the statement was sent, this is false: it may have committed.
+ */
+export function didNotHappen(error: unknown): boolean {
   const state = sqlState(error);
-  // Refused at connection: starting or shutting down, too many connections, a password.
-  if (state !== undefined) return /^(57P03|53300|28)/.test(state);
+  if (state !== undefined) return TAKEN_BACK.test(state);
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ENOENT')
     return true;
   if (WHILE_CONNECTING.has(error.message)) return true;
-  return error instanceof AggregateError ? error.errors.every(neverReached) : neverReached(error.cause);
+  return error instanceof AggregateError ? error.errors.every(didNotHappen) : didNotHappen(error.cause);
 }

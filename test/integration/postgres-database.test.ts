@@ -1,16 +1,17 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type Kysely, sql } from 'kysely';
+import { DatabaseError } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HoldfastError } from '../../domain/errors.ts';
 import { createDatabase } from '../../storage/postgres/database.ts';
 import type { Database } from '../../storage/postgres/database-types.ts';
 import {
   describeError,
+  didNotHappen,
   isDataError,
   isPermanentError,
   isUnreachable,
-  neverReached,
   sqlState,
 } from '../../storage/postgres/errors.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
@@ -241,6 +242,26 @@ test('a described error is one line that names the SQLSTATE and no value', async
   );
 });
 
+test('what the server refused certainly did not happen; what a crash or a broken connection ended may have', () => {
+  const ofServer = (code: string) => Object.assign(new DatabaseError('refused', 0, 'error'), { code });
+  for (const code of [
+    '53100',
+    '53300',
+    '57014',
+    '42P01',
+    '23505',
+    '22001',
+    '40P01',
+    '55P03',
+    '57P03',
+    '28P01',
+  ])
+    expect(`${code} ${didNotHappen(ofServer(code))}`).toBe(`${code} true`);
+  for (const code of ['57P01', '57P02', '40003', '08006', '58030', 'XX000'])
+    expect(`${code} ${didNotHappen(ofServer(code))}`).toBe(`${code} false`);
+  expect(didNotHappen(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))).toBe(false);
+});
+
 test('a statement that waited in vain for a connection certainly did not run', async () => {
   const sockets = new Set<Socket>();
   const silent = createServer((socket) => {
@@ -259,7 +280,7 @@ test('a statement that waited in vain for a connection certainly did not run', a
   // The one connection is never established, and the second statement waits for it.
   const errors = await Promise.all([read(), read()]);
   for (const error of errors)
-    expect({ error, neverReached: neverReached(error) }).toEqual({ error, neverReached: true });
+    expect({ error, didNotHappen: didNotHappen(error) }).toEqual({ error, didNotHappen: true });
   await close();
   for (const socket of sockets) socket.destroy();
   silent.close();
