@@ -26,9 +26,14 @@ import { unavailable } from './trouble.ts';
  */
 const LEASE_MS = 3_000;
 const UNUSED_LEASES = 1_000;
-/** How long a copy that another process is about to fill is waited for, and how often it is looked for. */
-const FILL_WAIT_MS = 100;
+/**
+ * How long a copy that another process is about to fill is waited for. Long enough for a busy one, or a storm of misses reads
+ * the row once for each process; not as long as the lease, since its holder may have died.
+ */
+const FILL_WAIT_MS = 1_500;
+/** How soon it is looked for, and how seldom at last. */
 const FILL_PAUSE_MS = 5;
+const LONGEST_FILL_PAUSE_MS = 40;
 
 /** What Redis said, and in which epoch. */
 type Looked = { readonly found: Lookup; readonly epoch: string } | 'redis-down';
@@ -194,8 +199,10 @@ export function createReader(
     first: Looked,
   ): Promise<Looked> {
     let looked = first;
+    let wait = FILL_PAUSE_MS;
     for (const end = performance.now() + FILL_WAIT_MS; isHeld(looked) && performance.now() < end; ) {
-      await pause(FILL_PAUSE_MS, deadlineAt);
+      await pause(wait, deadlineAt);
+      wait = Math.min(wait * 2, LONGEST_FILL_PAUSE_MS);
       looked = await look(ref, collection, partition, uniqueToken(), deadlineAt);
     }
     return looked;

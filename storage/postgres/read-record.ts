@@ -26,8 +26,11 @@ export async function readRecord(
   }>`${name}
     SELECT t.version, t.value::text AS value, p.floor,
            (SELECT array_agg(d.version) FROM dead_letters AS d
-            WHERE d.collection = ${collection} AND d.key = ${key}) AS "setAside"
-    FROM pruning AS p LEFT JOIN ${table} AS t ON t.collection = ${collection} AND t.key = ${key}`.execute(db);
+            WHERE d.collection = e.collection AND d.key = e.key) AS "setAside"
+    FROM (SELECT ${collection}::text AS collection, ${key}::text AS key) AS e
+    CROSS JOIN pruning AS p LEFT JOIN ${table} AS t ON t.collection = e.collection AND t.key = e.key`.execute(
+    db,
+  );
   const found = rows[0];
   if (found === undefined) throw new Error('the row of the table "pruning" is gone');
   return {
