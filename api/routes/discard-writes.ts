@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { COLLECTION_NAME, keyProblem } from '../../domain/entry.ts';
 import { MAX_VERSION } from '../../domain/version.ts';
-import type { ApiDeps, ApiHandler } from '../api-env.ts';
 import { readBody, reason } from '../json-body.ts';
 import { jsonResponse } from '../json-response.ts';
 import { requestId } from '../middleware/request-id.ts';
+import type { Route } from '../route.ts';
 
 const MAX_ENTRIES = 1_000;
 /** So many entries with the longest keys. */
@@ -25,12 +25,18 @@ const body = z.strictObject({
 });
 
 /** `POST /ops/v1/batches/{workflowId}/discard`: gives up pending writes of a batch for good. */
-export function discardWrites({ holdfast }: ApiDeps): ApiHandler {
-  return async (c, deadlineAt) => {
-    const workflowId = c.req.param('workflowId') ?? '';
-    const request = await readBody(c, body, { maxBytes: MAX_BODY_BYTES, deadlineAt });
-    const by = `api ${requestId(c.env)}`;
-    const result = await holdfast.operations.discardWrites(workflowId, { ...request, by }, { deadlineAt });
-    return jsonResponse(c, JSON.stringify(result));
-  };
-}
+export const discardWrites: Route = {
+  method: 'post',
+  path: '/ops/v1/batches/:workflowId/discard',
+  effect: 'write',
+  access: 'ops',
+  handler:
+    ({ holdfast }) =>
+    async (c, deadlineAt) => {
+      const workflowId = c.req.param('workflowId') ?? '';
+      const request = await readBody(c, body, { maxBytes: MAX_BODY_BYTES, deadlineAt });
+      const by = `api ${requestId(c.env)}`;
+      const result = await holdfast.operations.discardWrites(workflowId, { ...request, by }, { deadlineAt });
+      return jsonResponse(c, JSON.stringify(result));
+    },
+};

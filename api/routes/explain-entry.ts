@@ -1,18 +1,24 @@
 import type { EntryState } from '../../domain/mutation.ts';
 import type { Explanation } from '../../service/holdfast.ts';
-import type { ApiDeps, ApiHandler } from '../api-env.ts';
 import { collectionNamed } from '../collection.ts';
 import { jsonResponse } from '../json-response.ts';
 import { entryOf } from '../path.ts';
+import { ENTRY_PATH, type Route } from '../route.ts';
 
 /** `GET …/{key}/explanation`: why a read gives what it gives. */
-export function explainEntry({ holdfast }: ApiDeps): ApiHandler {
-  return async (c, deadlineAt) => {
-    const entry = entryOf(c);
-    const collection = collectionNamed(holdfast.collections, entry.collection);
-    return jsonResponse(c, explanationJson(await holdfast.explain(collection, entry.key, { deadlineAt })));
-  };
-}
+export const explainEntry: Route = {
+  method: 'get',
+  path: `${ENTRY_PATH}/explanation`,
+  effect: 'read',
+  access: 'read',
+  handler:
+    ({ holdfast }) =>
+    async (c, deadlineAt) => {
+      const entry = entryOf(c);
+      const collection = collectionNamed(holdfast.collections, entry.collection);
+      return jsonResponse(c, explanationJson(await holdfast.explain(collection, entry.key, { deadlineAt })));
+    },
+};
 
 function explanationJson(e: Explanation): string {
   return object({

@@ -1,33 +1,39 @@
 import { HoldfastError } from '../../domain/errors.ts';
-import type { ApiDeps, ApiHandler } from '../api-env.ts';
 import { readJsonText } from '../body.ts';
 import { collectionNamed } from '../collection.ts';
 import { incrementBy } from '../json-value.ts';
 import { entryOf } from '../path.ts';
 import { receiptResponse } from '../receipt.ts';
+import { ENTRY_PATH, type Route } from '../route.ts';
 import { writeOptions } from '../write-options.ts';
 
 /** `{"by": n}` with room for white space. */
 const MAX_BODY_BYTES = 1_024;
 
 /** `POST …/{key}/increment`: adds to a counter; one that is absent counts from 0. */
-export function incrementEntry({ holdfast }: ApiDeps): ApiHandler {
-  return async (c, deadlineAt) => {
-    const { incoming } = c.env;
-    const entry = entryOf(c);
-    const collection = collectionNamed(holdfast.collections, entry.collection);
-    if (collection.kind !== 'counter') {
-      throw new HoldfastError(
-        'invalid-request',
-        'This collection holds documents: only counters can be incremented.',
+export const incrementEntry: Route = {
+  method: 'post',
+  path: `${ENTRY_PATH}/increment`,
+  effect: 'write',
+  access: 'write',
+  handler:
+    ({ holdfast }) =>
+    async (c, deadlineAt) => {
+      const { incoming } = c.env;
+      const entry = entryOf(c);
+      const collection = collectionNamed(holdfast.collections, entry.collection);
+      if (collection.kind !== 'counter') {
+        throw new HoldfastError(
+          'invalid-request',
+          'This collection holds documents: only counters can be incremented.',
+        );
+      }
+      const options = writeOptions(incoming.headers, deadlineAt);
+      const by = incrementBy(await readJsonText(incoming, { maxBytes: MAX_BODY_BYTES, deadlineAt }));
+      return receiptResponse(
+        c,
+        await holdfast.increment(collection, entry.key, by, options),
+        options.durability,
       );
-    }
-    const options = writeOptions(incoming.headers, deadlineAt);
-    const by = incrementBy(await readJsonText(incoming, { maxBytes: MAX_BODY_BYTES, deadlineAt }));
-    return receiptResponse(
-      c,
-      await holdfast.increment(collection, entry.key, by, options),
-      options.durability,
-    );
-  };
-}
+    },
+};

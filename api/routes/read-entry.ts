@@ -1,40 +1,46 @@
 import type { ReadResult } from '../../service/holdfast.ts';
-import type { ApiDeps, ApiHandler } from '../api-env.ts';
 import { collectionNamed } from '../collection.ts';
 import { requestId } from '../middleware/request-id.ts';
 import { entryOf } from '../path.ts';
 import { notModified } from '../preconditions.ts';
 import { problemResponse } from '../problem.ts';
+import { ENTRY_PATH, type Route } from '../route.ts';
 
 /** `GET /v1/collections/{collection}/entries/{key}`: the value itself, byte for byte as it is kept. */
-export function readEntry({ holdfast }: ApiDeps): ApiHandler {
-  return async (c, deadlineAt) => {
-    const entry = entryOf(c);
-    const collection = collectionNamed(holdfast.collections, entry.collection);
-    const result = await holdfast.read(collection, entry.key, { deadlineAt });
-    const { version, value } = result.state;
-    if (value === null) {
-      return problemResponse(c, {
-        code: 'entry-not-found',
-        detail: 'There is no entry with this key in the collection.',
-        headers: { 'cache-status': cacheStatus(result) },
+export const readEntry: Route = {
+  method: 'get',
+  path: ENTRY_PATH,
+  effect: 'read',
+  access: 'read',
+  handler:
+    ({ holdfast }) =>
+    async (c, deadlineAt) => {
+      const entry = entryOf(c);
+      const collection = collectionNamed(holdfast.collections, entry.collection);
+      const result = await holdfast.read(collection, entry.key, { deadlineAt });
+      const { version, value } = result.state;
+      if (value === null) {
+        return problemResponse(c, {
+          code: 'entry-not-found',
+          detail: 'There is no entry with this key in the collection.',
+          headers: { 'cache-status': cacheStatus(result) },
+        });
+      }
+      const same = notModified(c.env.incoming.headers['if-none-match'], version);
+      return new Response(same ? null : value, {
+        status: same ? 304 : 200,
+        headers: {
+          'content-type': 'application/json',
+          etag: `"${version}"`,
+          // Others may keep a copy as long as they ask each time whether it is still the newest.
+          'cache-control': 'no-cache',
+          'cache-status': cacheStatus(result),
+          'x-request-id': requestId(c.env),
+          'x-content-type-options': 'nosniff',
+        },
       });
-    }
-    const same = notModified(c.env.incoming.headers['if-none-match'], version);
-    return new Response(same ? null : value, {
-      status: same ? 304 : 200,
-      headers: {
-        'content-type': 'application/json',
-        etag: `"${version}"`,
-        // Others may keep a copy as long as they ask each time whether it is still the newest.
-        'cache-control': 'no-cache',
-        'cache-status': cacheStatus(result),
-        'x-request-id': requestId(c.env),
-        'x-content-type-options': 'nosniff',
-      },
-    });
-  };
-}
+    },
+};
 
 /** RFC 9211. */
 function cacheStatus({ source, stored, degraded }: ReadResult): string {

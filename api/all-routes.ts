@@ -1,0 +1,29 @@
+import type { Route } from './route.ts';
+import { deleteEntry } from './routes/delete-entry.ts';
+import { discardDeadLetter } from './routes/discard-dead-letter.ts';
+import { discardWrites } from './routes/discard-writes.ts';
+import { explainEntry } from './routes/explain-entry.ts';
+import { incrementEntry } from './routes/increment-entry.ts';
+import { listCollections } from './routes/list-collections.ts';
+import { listDeadLetters } from './routes/list-dead-letters.ts';
+import { livez } from './routes/livez.ts';
+import { putEntry } from './routes/put-entry.ts';
+import { readEntry } from './routes/read-entry.ts';
+import { readyz } from './routes/readyz.ts';
+import { retryDeadLetter } from './routes/retry-dead-letter.ts';
+
+/** Every route, in the order of the OpenAPI document. */
+export const ROUTES: readonly Route[] = [
+  putEntry,
+  readEntry,
+  deleteEntry,
+  incrementEntry,
+  explainEntry,
+  listCollections,
+  discardWrites,
+  listDeadLetters,
+  retryDeadLetter,
+  discardDeadLetter,
+  readyz,
+  livez,
+];
