@@ -18,11 +18,16 @@ export interface PersistResult {
   readonly setAside: readonly EntryVersion[];
 }
 
+/** An entry of a settled batch, with the idempotency records that its mutation carried. */
+export interface ReleasedEntry extends EntryVersion {
+  readonly records?: string;
+}
+
 /** What a release needs to know of a settled batch. */
 export interface ReleaseInput {
   readonly batchId: string;
   readonly partition: number;
-  readonly entries: readonly EntryVersion[];
+  readonly entries: readonly ReleasedEntry[];
   /** Dead-lettered and discarded entries: their cached values are dropped. */
   readonly setAside: readonly EntryVersion[];
   readonly outcome: 'persisted' | 'refused';

@@ -5,6 +5,7 @@ import type { Environment } from '../config/environment.ts';
 import { partitionName } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
+import { removeOldRecords } from '../storage/postgres/idempotency-records.ts';
 import { pruneTombstones, readPruneFloor } from '../storage/postgres/prune-tombstones.ts';
 import { readTopology, type Topology } from '../storage/postgres/topology.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
@@ -39,6 +40,8 @@ export interface PruneResult {
   readonly pruned: number;
   /** The highest version of a tombstone that was ever removed. */
   readonly floor: Version;
+  /** How many idempotency records were removed for their age. */
+  readonly records?: number;
   /** Why nothing was pruned, or not everything. */
   readonly skipped?: string;
 }
@@ -47,12 +50,17 @@ export interface PruneResult {
 class NotNow extends Error {}
 
 /**
- * Removes the tombstones that no older write can follow. Redis is asked before Temporal: a batch that leaves Redis in
+ * Removes what is not needed any more: idempotency records by their age, and the tombstones that no older write can follow. Redis is asked before Temporal: a batch that leaves Redis in
  * between is found in its slot. Whatever is not known for certain (an answer that is missing, a partition that must be
  * recovered) means that nothing is pruned this time: a tombstone that stays costs a row, one too few brings an entry back.
  * @throws errors of PostgreSQL as `pg` gave them; the signal's reason.
  */
 export async function prune(deps: PruneDeps, signal: AbortSignal): Promise<PruneResult> {
+  const records = await removeOldRecords(deps.db, deps.environment.IDEMPOTENCY_RETENTION_MS, { signal });
+  return { ...(await pruneRipe(deps, signal)), records };
+}
+
+async function pruneRipe(deps: PruneDeps, signal: AbortSignal): Promise<PruneResult> {
   const { environment, db } = deps;
   try {
     // As recorded: with other numbers, pending writes would be overlooked.

@@ -30,6 +30,7 @@ const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly
   'precondition-failed': { status: 412, title: 'The entry has another version' },
   'value-too-large': { status: 413, title: 'The value is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
+  'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key belongs to another request' },
   internal: { status: 500, title: 'Something went wrong inside Holdfast' },
   'queue-full': { status: 503, title: 'The queue to the database is full' },
   'dependency-unavailable': { status: 503, title: 'A part of the system is out of reach' },

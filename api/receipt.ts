@@ -21,6 +21,7 @@ export function receiptResponse(
   if (preferred !== undefined && satisfies(receipt.state, preferred)) {
     headers['preference-applied'] = `durability=${preferred}`;
   }
+  if (receipt.replayed === true) headers['idempotent-replayed'] = 'true';
   return new Response(receiptJson(receipt), { status: statusOf(receipt), headers });
 }
 

@@ -82,6 +82,8 @@ const schema = z.object({
    * default is far above what any process may be set to.
    */
   TOMBSTONE_MIN_AGE_MS: integer(3_600_000, 0, 365 * 86_400_000),
+  /** How long a write with an Idempotency-Key may be repeated and still be recognised. */
+  IDEMPOTENCY_RETENTION_MS: integer(24 * 3_600_000, 60_000, 365 * 86_400_000),
   /**
    * After a stop signal: how long requests are still taken while `/readyz` says 503, so that a load balancer looks elsewhere
    * before connections are refused. What follows takes 8 s at most.

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'dead-letter-refused'
   | 'counter-overflow'
   | 'precondition-failed'
+  | 'idempotency-key-reused'
   | 'value-too-large'
   | 'queue-full'
   | 'dependency-unavailable'

@@ -10,6 +10,11 @@ export interface Mutation extends EntryRef {
   readonly kind: EntryKind;
   readonly version: Version;
   readonly value: string | null;
+  /**
+   * The idempotency records of the writes whose effect is in this value and that may be nowhere else yet: its own, and
+   * those of all unconfirmed batches of its entry. As `encodeRecords` writes them; left out where there are none.
+   */
+  readonly records?: string;
 }
 
 /** One version of one entry: what is left of a mutation where its value does not matter. */
@@ -33,9 +38,13 @@ export function mutationTag(kind: EntryKind, deleted: boolean): string {
   return deleted ? TAGS[kind].toUpperCase() : TAGS[kind];
 }
 
-/** `version tag value`: a mutation as the field value of a batch in Redis. The Lua scripts write the same form. */
-export function encodeMutation(mutation: Mutation): string {
-  return `${mutation.version} ${mutationTag(mutation.kind, mutation.value === null)} ${mutation.value ?? ''}`;
+/**
+ * `version tag value`, or `version tag+records value`: a mutation as the field value of a batch in Redis. The Lua scripts
+ * write the same form.
+ */
+export function encodeMutation({ kind, version, value, records }: Mutation): string {
+  const more = records === undefined ? '' : `+${records}`;
+  return `${version} ${mutationTag(kind, value === null)}${more} ${value ?? ''}`;
 }
 
 /**
@@ -49,9 +58,12 @@ export function decodeMutation(id: string, encoded: string): Mutation {
   const kind: EntryKind | undefined = { d: 'document', c: 'counter' }[tag.toLowerCase()] as
     | EntryKind
     | undefined;
-  if (version === undefined || kind === undefined || encoded[first + 2] !== ' ') {
+  const keyed = encoded[first + 2] === '+';
+  const valueAt = keyed ? encoded.indexOf(' ', first + 3) + 1 : first + 3;
+  if (version === undefined || kind === undefined || valueAt <= first + 2 || encoded[valueAt - 1] !== ' ') {
     throw new TypeError(`not a mutation: ${encoded.slice(0, 24)}…`);
   }
   const deleted = tag !== tag.toLowerCase();
-  return { ...parseEntryId(id), kind, version, value: deleted ? null : encoded.slice(first + 3) };
+  const mutation = { ...parseEntryId(id), kind, version, value: deleted ? null : encoded.slice(valueAt) };
+  return keyed ? { ...mutation, records: encoded.slice(first + 3, valueAt - 1) } : mutation;
 }

@@ -1,5 +1,4 @@
 import type { Collection } from '../domain/collection.ts';
-import type { WriteCondition } from '../domain/condition.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
@@ -7,6 +6,7 @@ import type { Version } from '../domain/version.ts';
 import { commitEntry, commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
+import type { WriteOptions } from './holdfast.ts';
 import { counterOverflow, preconditionFailed } from './trouble.ts';
 
 export type Committed =
@@ -25,10 +25,15 @@ export interface CommitWork {
   cached(value: number | undefined): string | null;
 }
 
-function common(ctx: Context, collection: Collection, key: string, condition: WriteCondition | undefined) {
+/** What of a write's options its statement needs. */
+type CommitOptions = Pick<WriteOptions, 'condition' | 'idempotency'>;
+
+function common(ctx: Context, collection: Collection, key: string, options: CommitOptions) {
+  const { condition, idempotency } = options;
   return {
     partition: partitionOf(entryId({ collection: collection.name, key }), ctx.environment.PARTITIONS),
     ...(condition === undefined ? {} : { condition }),
+    idempotency,
   };
 }
 
@@ -51,13 +56,13 @@ export function putWork(
   collection: Collection,
   key: string,
   value: string | null,
-  condition: WriteCondition | undefined,
+  options: CommitOptions,
 ): CommitWork {
   const { name, kind } = collection;
   return {
     commit: (version, notAfterMicros) =>
       commitEntry(ctx.db, {
-        ...common(ctx, collection, key, condition),
+        ...common(ctx, collection, key, options),
         mutation: { collection: name, key, kind, version, value },
         notAfterMicros,
       }),
@@ -70,12 +75,12 @@ export function incrementWork(
   collection: Collection,
   key: string,
   by: number,
-  condition: WriteCondition | undefined,
+  options: CommitOptions,
 ): CommitWork {
   return {
     commit: (version, notAfterMicros) =>
       commitIncrement(ctx.db, {
-        ...common(ctx, collection, key, condition),
+        ...common(ctx, collection, key, options),
         ref: { collection: collection.name, key },
         version,
         by,
@@ -86,7 +91,7 @@ export function incrementWork(
 }
 
 /** Why a write that was not committed was not, for its caller. It did not happen. */
-export function refusal(result: Exclude<Committed, { outcome: 'committed' }>): HoldfastError {
+export function refusal(result: Exclude<Committed, { outcome: 'committed' | 'repeated' }>): HoldfastError {
   switch (result.outcome) {
     case 'precondition-failed':
       return preconditionFailed(result.version);

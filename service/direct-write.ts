@@ -13,6 +13,7 @@ import { type Committed, type CommitWork, commitInTime, refusal } from './commit
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
+import { replayedReceipt } from './replay.ts';
 import type { SlotLookups } from './slots.ts';
 import { suspicionMs } from './suspicion.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
@@ -114,6 +115,7 @@ export function createDirectWrites(
             ...(result.value === undefined ? {} : { value: result.value }),
           };
         }
+        if (result.outcome === 'repeated') return replayedReceipt(ref, result.record, options);
         if (result.outcome !== 'superseded' || tries >= TRIES) throw refusal(result);
         floor = Math.max(version, result.version);
       }

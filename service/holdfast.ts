@@ -6,6 +6,7 @@ import type { WriteCondition } from '../domain/condition.ts';
 import type { EntryRef } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import type { Dependency } from '../domain/errors.ts';
+import type { IdempotencyKey } from '../domain/idempotency.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import type { Operations } from './operations.ts';
@@ -19,6 +20,8 @@ export interface WriteOptions extends RequestOptions {
   /** The level to wait for; the collection's own where it is not given. Write-through is always `persisted`. */
   readonly durability?: Acknowledgement | undefined;
   readonly condition?: WriteCondition | undefined;
+  /** The write happens once, however often it is repeated with the same key; see `Receipt.replayed`. */
+  readonly idempotency?: IdempotencyKey | undefined;
 }
 
 /** What a write reached. `value` only for increments; `created` only where the database said so. */
@@ -27,6 +30,8 @@ export interface Receipt extends EntryRef {
   readonly state: Acknowledgement;
   readonly value?: number;
   readonly created?: boolean;
+  /** A write with the same Idempotency-Key happened before: this is what it reached, and nothing happened now. */
+  readonly replayed?: true;
 }
 
 export interface ReadResult {
@@ -80,7 +85,8 @@ export interface Holdfast {
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
   /**
    * `value` is the JSON text to keep (a document) or an integer's digits (a counter).
-   * @throws precondition-failed, queue-full, dependency-unavailable, outcome-unknown, deadline-exceeded, invalid-request.
+   * @throws precondition-failed, queue-full, dependency-unavailable, outcome-unknown, deadline-exceeded, invalid-request,
+   *   idempotency-key-reused.
    */
   put(collection: Collection, key: string, value: string, options: WriteOptions): Promise<Receipt>;
   /** Deleting what is absent is fine. @throws as `put`. */

@@ -84,7 +84,12 @@ export async function recoverPartition(
     crashPoint('after-fence');
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
     const pending = adopted.flatMap((slot) =>
-      slot.mutations.map((m) => ({ id: entryId(m), version: m.version, batchId: slot.batchId })),
+      slot.mutations.map((m) => ({
+        id: entryId(m),
+        version: m.version,
+        batchId: slot.batchId,
+        records: m.records,
+      })),
     );
     const counterRows = await readEntries(ctx.db, 'counter', [...new Set(lock.counters)].map(parseEntryId));
 

@@ -6,6 +6,7 @@ import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
+import { type CommittedRecord, findRecord } from '../storage/postgres/idempotency-records.ts';
 import { RedisUnreachable } from '../storage/redis/errors.ts';
 import { currentEpoch } from '../storage/redis/recover.ts';
 import { type StageOptions, type StageOutcome, stageIncrement, stageWrite } from '../storage/redis/write.ts';
@@ -18,12 +19,15 @@ import type { Flusher } from './flusher.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
 import type { Reader } from './read.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
+import { replayedReceipt, requireSameRequest } from './replay.ts';
+import { uniqueToken } from './tokens.ts';
 import {
   counterOverflow,
   outcomeUnknown,
   preconditionFailed,
   queueFull,
   redisTooSlow,
+  unavailable,
   writeFailure,
 } from './trouble.ts';
 import type { Waiters } from './waiters.ts';
@@ -34,6 +38,10 @@ const LAST_QUESTION_MS = 250;
 const LATE_TRIES = 3;
 
 type Staged = Extract<StageOutcome, { outcome: 'staged' }>;
+type Replayed = Extract<StageOutcome, { outcome: 'replay' }>;
+
+/** How a write ended that was not refused. */
+type Done = Staged | Replayed | { readonly outcome: 'committed-before'; readonly record: CommittedRecord };
 
 export interface WriteBehind {
   /** @throws as `Holdfast.put`. */
@@ -65,7 +73,9 @@ export function createWriteBehind(
     options: WriteOptions,
     aroundRedis: boolean,
     script: (options: StageOptions) => Promise<StageOutcome>,
-  ): Promise<Staged | 'go-around'> {
+  ): Promise<Done | 'go-around'> {
+    const { idempotency } = options;
+    let once = idempotency === undefined ? undefined : { ...idempotency, token: uniqueToken() };
     let late = 0;
     for (let misses = 0; ; ) {
       let result: StageOutcome;
@@ -80,6 +90,7 @@ export function createWriteBehind(
             limits,
             maxQueued: environment.STAGED_MAX_BATCHES,
             condition: options.condition,
+            once,
           }),
         );
         patience.answered();
@@ -99,6 +110,16 @@ export function createWriteBehind(
           crashPoint('after-stage');
           epochs.noteVersion(partition, result.version);
           return result;
+        case 'replay':
+          requireSameRequest(result, idempotency);
+          return result;
+        case 'check': {
+          if (idempotency === undefined) throw new TypeError('Redis asks for a record of no key');
+          const record = await committedBefore(ctx, idempotency.key, options.deadlineAt);
+          if (record !== undefined) return { outcome: 'committed-before', record };
+          once = { ...idempotency, token: result.token };
+          break;
+        }
         case 'miss':
           // Repaired by a read; where another reader holds the lease, its fill is worth a short wait.
           if (misses++ > 0) await pause(Math.min(5 * misses, 50), options.deadlineAt);
@@ -121,7 +142,7 @@ export function createWriteBehind(
     collection: Collection,
     key: string,
     partition: number,
-    staged: Staged,
+    staged: Staged | Replayed,
     options: WriteOptions,
   ): Promise<Receipt> {
     const wanted = options.durability ?? collection.acknowledge;
@@ -131,7 +152,10 @@ export function createWriteBehind(
       version: staged.version,
       state,
       ...(staged.value === undefined ? {} : { value: staged.value }),
+      ...(staged.outcome === 'replay' ? { replayed: true } : {}),
     });
+    const reached = staged.outcome === 'replay' && staged.queued ? 'queued' : 'cached';
+    if (reached === 'queued' && satisfies(reached, wanted)) return receipt(reached);
     const waits = !satisfies('cached', wanted);
     if (!waits) {
       flusher.staged(partition, staged.batchId, false);
@@ -146,6 +170,8 @@ export function createWriteBehind(
     );
     flusher.staged(partition, staged.batchId, true);
     const result = await waiting;
+    // Temporal has it, under an id of an older epoch perhaps, whose way nobody here follows.
+    if (reached === 'queued' && (result === 'unknown' || result === 'timeout')) return receipt(reached);
     if (result === 'unknown') throw outcomeUnknown('Redis lost its memory while the write was on its way.');
     if (result === 'set-aside') {
       throw new HoldfastError(
@@ -156,6 +182,18 @@ export function createWriteBehind(
     if (result !== 'timeout') return receipt(result);
     if (await stillCurrent(partition, staged.batchId, options.deadlineAt)) return receipt('cached');
     throw outcomeUnknown('Redis could not say whether it still has the write.');
+  }
+
+  async function answer(
+    collection: Collection,
+    key: string,
+    partition: number,
+    done: Done,
+    options: WriteOptions,
+  ): Promise<Receipt> {
+    return done.outcome === 'committed-before'
+      ? replayedReceipt({ collection: collection.name, key }, done.record, options)
+      : await acknowledge(collection, key, partition, done, options);
   }
 
   /** A write that gives up waiting is `cached` only if its epoch is still the current one in Redis. */
@@ -173,18 +211,22 @@ export function createWriteBehind(
       const ref = { collection: collection.name, key };
       const partition = partitionOf(entryId(ref), environment.PARTITIONS);
       const write = { ...ref, kind: collection.kind, value };
-      // Counters live on the copy in Redis, and a condition must hold against what only Redis may know.
+      // Counters live on the copy in Redis; a condition must hold against what only Redis may know, and that may have the
+      // only record of an Idempotency-Key.
       // Durable reads are promised to see the latest of all processes, so nothing may go past those that use Redis.
       const aroundRedis =
-        collection.kind === 'document' && options.condition === undefined && collection.reads === 'latest';
+        collection.kind === 'document' &&
+        options.condition === undefined &&
+        options.idempotency === undefined &&
+        collection.reads === 'latest';
       const staged = await stage(collection, key, partition, options, aroundRedis, (o) =>
         stageWrite(redis, write, o),
       );
       if (staged === 'go-around') {
-        const work = putWork(ctx, collection, key, value, undefined);
+        const work = putWork(ctx, collection, key, value, {});
         return await direct.write(collection, key, work, options, epochs.seenVersion(partition));
       }
-      return await acknowledge(collection, key, partition, staged, options);
+      return await answer(collection, key, partition, staged, options);
     },
     async increment(collection, key, by, options) {
       const ref = { collection: collection.name, key };
@@ -193,7 +235,20 @@ export function createWriteBehind(
         stageIncrement(redis, { ...ref, by }, o),
       );
       if (staged === 'go-around') throw new Error('an increment never goes around Redis');
-      return await acknowledge(collection, key, partition, staged, options);
+      return await answer(collection, key, partition, staged, options);
     },
   };
+}
+
+/** What PostgreSQL remembers of the key; asked after Redis had no record of it. @throws HoldfastError: nothing was written. */
+async function committedBefore(
+  ctx: Context,
+  key: string,
+  deadlineAt: number,
+): Promise<CommittedRecord | undefined> {
+  try {
+    return await beforeDeadline(findRecord(ctx.db, key), deadlineAt);
+  } catch (error) {
+    throw unavailable(error);
+  }
 }

@@ -26,6 +26,7 @@ import type { DirectWrites } from './direct-write.ts';
 import type { Epochs } from './epochs.ts';
 import type { Receipt, WriteOptions } from './holdfast.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
+import { replayedReceipt } from './replay.ts';
 import { uniqueToken } from './tokens.ts';
 import { outcomeUnknown, redisTooSlow, unavailable } from './trouble.ts';
 
@@ -155,6 +156,10 @@ export function createWriteThrough(
           ...(result.value === undefined ? {} : { value: result.value }),
         };
       }
+      if (result.outcome === 'repeated') {
+        await settle(collection, key, partition, ticket, null, false);
+        return replayedReceipt(ref, result.record, options);
+      }
       // The clock is raised to the row's version where that is ahead, so that the next version is above it.
       const version =
         result.outcome === 'superseded' ? Math.max(result.version, ticket.version) : ticket.version;
@@ -166,8 +171,8 @@ export function createWriteThrough(
 
   return {
     write: (collection, key, value, options) =>
-      run(collection, key, putWork(ctx, collection, key, value, options.condition), options),
+      run(collection, key, putWork(ctx, collection, key, value, options), options),
     increment: (collection, key, by, options) =>
-      run(collection, key, incrementWork(ctx, collection, key, by, options.condition), options),
+      run(collection, key, incrementWork(ctx, collection, key, by, options), options),
   };
 }

@@ -2,9 +2,12 @@ import type { BatchId } from '../domain/batch.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
 
-/** The input of a batch workflow. `format` lets workers and API of neighbouring versions run together. */
+/**
+ * The input of a batch workflow. `format` lets workers and API of neighbouring versions run together: 2 where a mutation
+ * carries idempotency records, which a worker that knows only 1 would lose.
+ */
 export interface BatchInput {
-  readonly format: 1;
+  readonly format: 1 | 2;
   readonly batchId: BatchId;
   readonly partition: number;
   readonly slot: number;

@@ -23,10 +23,11 @@ export async function pruneTombstones(): Promise<PruneResult> {
   return result;
 }
 
-function details({ pruned, floor, skipped }: PruneResult): string {
+function details({ pruned, floor, skipped, records = 0 }: PruneResult): string {
   return [
     `**${pruned} tombstones pruned**${skipped === undefined ? '' : ` · ${skipped}`}`,
     '',
+    ...(records > 0 ? [`${records} idempotency records removed for their age.`, ''] : []),
     `No late write at or below version ${floor} can bring back an entry that has no row.`,
   ].join('\n');
 }

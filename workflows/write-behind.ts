@@ -10,7 +10,7 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PersistResult } from '../activities/create-activities.ts';
+import type { PersistResult, ReleasedEntry } from '../activities/create-activities.ts';
 import { entryId } from '../domain/entry.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
 import { activitiesFor } from './activity-options.ts';
@@ -59,6 +59,11 @@ function entryVersion({ collection, key, version }: Mutation): EntryVersion {
   return { collection, key, version };
 }
 
+/** With the records, which leave Redis together with the batch. */
+function released({ records, ...mutation }: Mutation): ReleasedEntry {
+  return { ...entryVersion(mutation), ...(records === undefined ? {} : { records }) };
+}
+
 /** An operator can complete an activity by hand, with anything: only a known outcome may end the wait for PostgreSQL. */
 function checked(result: PersistResult): PersistResult {
   if (result?.outcome !== 'persisted' && result?.outcome !== 'refused') {
@@ -77,7 +82,7 @@ function checked(result: PersistResult): PersistResult {
  */
 export async function writeBehind(input: BatchInput): Promise<BatchResult> {
   // A newer API may start batches for older workers for a while. They wait for a worker that knows the format.
-  if (input.format !== 1)
+  if (input.format !== 1 && input.format !== 2)
     throw new Error(`batch input of format ${String(input.format)}: a newer worker is needed`);
 
   const attempts = createAttempts();
@@ -180,7 +185,7 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
     const request = {
       batchId: input.batchId,
       partition: input.partition,
-      entries: input.mutations.map(entryVersion),
+      entries: input.mutations.map(released),
       setAside: [...setAside, ...discarded],
       outcome,
     };

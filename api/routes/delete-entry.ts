@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../domain/errors.ts';
 import { collectionNamed } from '../collection.ts';
+import { withIdempotencyKey } from '../idempotency-key.ts';
 import { entryOf } from '../path.ts';
 import { receiptResponse } from '../receipt.ts';
 import { ENTRY_PATH, type Route } from '../route.ts';
@@ -16,10 +17,12 @@ export const deleteEntry: Route = {
     async (c, deadlineAt) => {
       const entry = entryOf(c);
       const collection = collectionNamed(holdfast.collections, entry.collection);
-      const options = writeOptions(c.env.incoming.headers, deadlineAt);
+      const { headers } = c.env.incoming;
+      const options = writeOptions(headers, deadlineAt);
       if (options.condition !== undefined && 'ifAbsent' in options.condition) {
         throw new HoldfastError('invalid-request', 'If-None-Match: * makes no sense for a delete.');
       }
-      return receiptResponse(c, await holdfast.delete(collection, entry.key, options), options.durability);
+      const once = withIdempotencyKey(options, headers, entry, 'delete', '');
+      return receiptResponse(c, await holdfast.delete(collection, entry.key, once), options.durability);
     },
 };

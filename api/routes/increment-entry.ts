@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../domain/errors.ts';
 import { readJsonText } from '../body.ts';
 import { collectionNamed } from '../collection.ts';
+import { withIdempotencyKey } from '../idempotency-key.ts';
 import { incrementBy } from '../json-value.ts';
 import { entryOf } from '../path.ts';
 import { receiptResponse } from '../receipt.ts';
@@ -30,9 +31,10 @@ export const incrementEntry: Route = {
       }
       const options = writeOptions(incoming.headers, deadlineAt);
       const by = incrementBy(await readJsonText(incoming, { maxBytes: MAX_BODY_BYTES, deadlineAt }));
+      const once = withIdempotencyKey(options, incoming.headers, entry, 'increment', String(by));
       return receiptResponse(
         c,
-        await holdfast.increment(collection, entry.key, by, options),
+        await holdfast.increment(collection, entry.key, by, once),
         options.durability,
       );
     },

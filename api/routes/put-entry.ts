@@ -1,5 +1,6 @@
 import { readJsonText } from '../body.ts';
 import { collectionNamed } from '../collection.ts';
+import { withIdempotencyKey } from '../idempotency-key.ts';
 import { counterDigits, requireJsonText } from '../json-value.ts';
 import { entryOf } from '../path.ts';
 import { receiptResponse } from '../receipt.ts';
@@ -22,10 +23,7 @@ export const putEntry: Route = {
       const text = await readJsonText(incoming, { maxBytes: limits.MAX_VALUE_BYTES, deadlineAt });
       requireJsonText(text);
       const value = collection.kind === 'counter' ? counterDigits(text) : text;
-      return receiptResponse(
-        c,
-        await holdfast.put(collection, entry.key, value, options),
-        options.durability,
-      );
+      const once = withIdempotencyKey(options, incoming.headers, entry, 'put', value);
+      return receiptResponse(c, await holdfast.put(collection, entry.key, value, once), options.durability);
     },
 };

@@ -3,27 +3,32 @@ import { sql } from 'kysely';
 import type { WriteCondition } from '../../domain/condition.ts';
 import type { EntryRef } from '../../domain/entry.ts';
 import { HoldfastError } from '../../domain/errors.ts';
+import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
 import { type CommitAnswer, commitRow } from './commit-row.ts';
 import type { Database } from './database-types.ts';
 import { isDataError, refusalMessage, serverError } from './errors.ts';
+import type { CommittedRecord } from './idempotency-records.ts';
 
 /**
  * `superseded`: the row has this version or a newer one, or there is none and the tombstones up to `version` were pruned;
- * take a new version above it and repeat. `too-late`: the deadline had passed. `precondition-failed` carries the version of the entry, 0 where it does not exist. In all of these nothing
- * was written.
+ * take a new version above it and repeat. `too-late`: the deadline had passed. `precondition-failed` carries the version of
+ * the entry, 0 where it does not exist. `repeated`: a write with the same Idempotency-Key was committed before. In all of
+ * these nothing was written.
  */
 export type NotCommitted =
   | { readonly outcome: 'superseded'; readonly version: Version }
   | { readonly outcome: 'precondition-failed'; readonly version: Version }
-  | { readonly outcome: 'too-late' };
+  | { readonly outcome: 'too-late' }
+  | { readonly outcome: 'repeated'; readonly record: CommittedRecord };
 
 interface Deadline {
   readonly partition: number;
   /** Microseconds since 1970 by PostgreSQL's clock: past it, the statement does not commit. */
   readonly notAfterMicros: number;
   readonly condition?: WriteCondition;
+  readonly idempotency?: IdempotencyKey | undefined;
 }
 
 export interface EntryCommit extends Deadline {
@@ -92,6 +97,8 @@ function notCommitted(answer: CommitAnswer): NotCommitted {
       return { outcome: 'too-late' };
     case 'precondition-failed':
       return { outcome: 'precondition-failed', version: answer.liveVersion };
+    case 'repeated':
+      return { outcome: 'repeated', record: answer.record };
     case 'superseded':
       return { outcome: 'superseded', version: answer.version };
     default:

@@ -1,9 +1,11 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { WriteCondition } from '../../domain/condition.ts';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
+import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { MAX_VERSION, type Version } from '../../domain/version.ts';
 import type { Database } from './database-types.ts';
-import { sqlState } from './errors.ts';
+import { serverError, sqlState } from './errors.ts';
+import { type CommittedRecord, findRecord } from './idempotency-records.ts';
 
 export interface RowCommit {
   readonly kind: EntryKind;
@@ -12,6 +14,8 @@ export interface RowCommit {
   readonly partition: number;
   readonly notAfterMicros: number;
   readonly condition?: WriteCondition;
+  /** The write happens once under this key: its record is written with it. */
+  readonly idempotency?: IdempotencyKey | undefined;
   /** The new value; `b` is the row as it was, under lock, all NULL where there was none. SQL NULL deletes. */
   readonly value: RawBuilder<unknown>;
   /** Whether the new value can be stored. */
@@ -22,7 +26,10 @@ export interface RowCommit {
 
 type Verdict = 'committed' | 'superseded' | 'precondition-failed' | 'too-late' | 'overflow';
 
-export interface CommitAnswer {
+/** `repeated`: nothing was done, for a write with the same Idempotency-Key was committed before. */
+export type CommitAnswer = RowAnswer | { readonly verdict: 'repeated'; readonly record: CommittedRecord };
+
+interface RowAnswer {
   readonly verdict: Verdict;
   /** Of the row before, a tombstone included. Where there was none, the prune floor: a tombstone may have been there. */
   readonly version: Version;
@@ -39,6 +46,7 @@ export interface CommitAnswer {
 const CLOCK_AHEAD_MICROS = 1_000_000;
 
 const TOO_LATE = 'HF001';
+const UNIQUE_VIOLATION = '23505';
 
 /**
  * One conditional write of one row, as one statement that commits by itself. The row is locked before anything is decided
@@ -55,13 +63,20 @@ export async function commitRow(db: Kysely<Database>, commit: RowCommit): Promis
         `partition ${commit.partition} has no row in partition_clocks: its topology was never recorded`,
       );
     }
+    if (answer.verdict === 'again') continue;
+    if (answer.verdict === 'repeated') {
+      const record = await findRecord(db, commit.idempotency?.key ?? '');
+      // Removed for its age since the statement saw it.
+      if (record === undefined) continue;
+      return { verdict: 'repeated', record };
+    }
     if (answer.verdict !== 'write') return { ...answer, verdict: answer.verdict };
     if (answer.written > 0) return { ...answer, verdict: 'committed' };
   }
 }
 
-interface Attempt extends Omit<CommitAnswer, 'verdict'> {
-  readonly verdict: Exclude<Verdict, 'committed'> | 'write' | 'unknown-partition';
+interface Attempt extends Omit<RowAnswer, 'verdict'> {
+  readonly verdict: Exclude<Verdict, 'committed'> | 'write' | 'unknown-partition' | 'repeated' | 'again';
   readonly written: number;
 }
 
@@ -72,8 +87,17 @@ async function attempt(db: Kysely<Database>, commit: RowCommit): Promise<Attempt
     return rows[0];
   } catch (error) {
     if (sqlState(error) === TOO_LATE) return undefined;
+    // The same request, at the same time: it was not committed yet when this statement looked for its record.
+    if (commit.idempotency !== undefined && isRecordConflict(error)) {
+      return { verdict: 'again', version: 0, liveVersion: 0, written: 0 };
+    }
     throw error;
   }
+}
+
+function isRecordConflict(error: unknown): boolean {
+  const refusal = serverError(error);
+  return refusal?.code === UNIQUE_VIOLATION && refusal.table === 'idempotency_records';
 }
 
 function statement(commit: RowCommit): RawBuilder<Attempt> {
@@ -85,7 +109,8 @@ function statement(commit: RowCommit): RawBuilder<Attempt> {
   // A document's value need not travel back and forth.
   const counterOnly = (part: RawBuilder<unknown>) => (commit.kind === 'counter' ? part : sql.raw(''));
   const expected = sql`${condition === undefined ? null : 'ifVersion' in condition ? condition.ifVersion : 0}::bigint`;
-  return sql<Attempt>`${sql.raw(`/* ${commit.statement} */`)}
+  const once = onceParts(commit, counterOnly);
+  return sql<Attempt>`${sql.raw(`/* ${commit.statement}${once === undefined ? '' : '-once'} */`)}
     WITH before AS MATERIALIZED (
       SELECT version, deleted${counterOnly(sql`, value`)} FROM ${table}
       WHERE collection = ${ref.collection} AND key = ${ref.key} FOR UPDATE
@@ -100,7 +125,7 @@ function statement(commit: RowCommit): RawBuilder<Attempt> {
       FROM (SELECT 1) AS one LEFT JOIN before AS b ON true
     ), decision AS MATERIALIZED (
       SELECT *, CASE
-        WHEN NOT known THEN 'unknown-partition'
+        WHEN NOT known THEN 'unknown-partition'${once?.verdict ?? sql.raw('')}
         WHEN late THEN 'too-late'
         WHEN live_version <> ${expected} THEN 'precondition-failed'
         WHEN version >= ${version} THEN 'superseded'
@@ -122,10 +147,30 @@ function statement(commit: RowCommit): RawBuilder<Attempt> {
       SET clock = least(${version} + ${CLOCK_AHEAD_MICROS}::bigint, ${MAX_VERSION}::bigint)
       FROM written WHERE c.partition = ${partition} AND c.clock < ${version}
       RETURNING 1
-    )
+    )${once?.remember ?? sql.raw('')}
     SELECT d.verdict, d.version, d.live_version AS "liveVersion", done.written${counterOnly(sql`, (SELECT value FROM written) AS value`)},
-           CASE WHEN done.written > 0 THEN holdfast_refuse_after(${deadline}, done.raised) END
+           CASE WHEN done.written > 0 THEN holdfast_refuse_after(${deadline}, done.raised${once?.remembered ?? sql.raw('')}) END
     FROM decision AS d CROSS JOIN (
       SELECT (SELECT count(*) FROM written) AS written, (SELECT count(*) FROM raised) AS raised
     ) AS done`;
+}
+
+/** What a write with an Idempotency-Key adds to the statement; the deadline is still checked last of all. */
+function onceParts(
+  { idempotency, version }: RowCommit,
+  counterOnly: (part: RawBuilder<unknown>) => RawBuilder<unknown>,
+) {
+  if (idempotency === undefined) return undefined;
+  const { key, fingerprint } = idempotency;
+  return {
+    verdict: sql`
+        WHEN EXISTS (SELECT FROM idempotency_records WHERE key = ${key}) THEN 'repeated'`,
+    remember: sql`, remembered AS (
+      INSERT INTO idempotency_records (key, fingerprint, version, created${counterOnly(sql`, value`)})
+      SELECT ${key}::text, ${fingerprint}::text, ${version}::bigint, d.live_version = 0${counterOnly(sql`, w.value`)}
+      FROM decision AS d CROSS JOIN written AS w
+      RETURNING 1
+    )`,
+    remembered: sql` + (SELECT count(*) FROM remembered)`,
+  };
 }

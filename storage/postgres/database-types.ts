@@ -65,6 +65,17 @@ interface RefusedBatchesTable {
   refused_at: Generated<Date>;
 }
 
+/** Of writes with an Idempotency-Key. Written once, with the write. */
+interface IdempotencyRecordsTable {
+  /** A digest of the entry and the key. */
+  key: string;
+  fingerprint: string;
+  version: number;
+  value: number | null;
+  created: boolean | null;
+  recorded_at: Generated<Date>;
+}
+
 interface TopologyTable {
   /** Always true: the table holds one row. */
   single: Generated<boolean>;
@@ -79,6 +90,7 @@ export interface Database {
   dead_letters: DeadLettersTable;
   partition_clocks: PartitionClocksTable;
   refused_batches: RefusedBatchesTable;
+  idempotency_records: IdempotencyRecordsTable;
   topology: TopologyTable;
   pruning: PruningTable;
 }

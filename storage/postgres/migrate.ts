@@ -4,12 +4,14 @@ import type { Database } from './database-types.ts';
 import * as entries from './migrations/0001-entries.ts';
 import * as decisions from './migrations/0002-decisions.ts';
 import * as tombstones from './migrations/0003-tombstones.ts';
+import * as idempotency from './migrations/0004-idempotency.ts';
 
 /** In the order in which they run. A migration that was released is never changed; add another one. */
 const MIGRATIONS: Record<string, Migration> = {
   '0001-entries': entries,
   '0002-decisions': decisions,
   '0003-tombstones': tombstones,
+  '0004-idempotency': idempotency,
 };
 
 const OLDEST_SERVER = 150_000;

@@ -6,6 +6,7 @@ import { mergeMutations } from '../../domain/merge.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import { decisionsOn } from './decisions.ts';
+import { recordWrites } from './idempotency-records.ts';
 import { sharedWithDecisions } from './partition-lock.ts';
 import { withoutPruned } from './prune-floor.ts';
 import { recordDeadLetters, upsertOrRefuse } from './set-aside.ts';
@@ -62,7 +63,8 @@ async function persistIn(
   const { listed, floor } = await decisionsOn(trx, mutations);
   await sql`SAVEPOINT writes`.execute(trx);
 
-  // Locks are taken in one order by everyone: documents, counters, dead letters, each by key, the partition's row last.
+  // Locks are taken in one order by everyone: documents, counters, dead letters, idempotency records, each by key, the
+  // partition's row last.
   const skipped = new Set(listed.map((row) => `${row.version} ${entryId(row)}`));
   const undecided = mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
   const wanted = await withoutPruned(trx, undecided, floor);
@@ -71,6 +73,11 @@ async function persistIn(
     ...(await upsertOrRefuse(trx, 'counter', ofKind(wanted, 'counter'), signal)),
   ];
   await recordDeadLetters(trx, batch, refused);
+  const aside = new Set(refused.map(({ mutation }) => mutation));
+  await recordWrites(
+    trx,
+    undecided.filter((m) => !aside.has(m)),
+  );
   crashPoint('in-persist');
 
   signal?.throwIfAborted();

@@ -11,9 +11,13 @@ export interface PartitionKeys {
   readonly free: string;
   readonly index: string;
   readonly blocks: string;
+  readonly records: string;
+  readonly carried: string;
   readonly lock: string;
   /** What the key of a cached entry begins with; the entry id follows. */
   readonly entryPrefix: string;
+  /** What the key of a token for an Idempotency-Key begins with; its digest follows. */
+  readonly tokenPrefix: string;
 }
 
 const made: PartitionKeys[] = [];
@@ -34,8 +38,11 @@ export function partitionKeys(partition: number): PartitionKeys {
     free: `${base}free`,
     index: `${base}index`,
     blocks: `${base}blocks`,
+    records: `${base}records`,
+    carried: `${base}carried`,
     lock: `${base}lock`,
     entryPrefix: `${base}e:`,
+    tokenPrefix: `${base}t:`,
   };
   made[partition] = keys;
   return keys;

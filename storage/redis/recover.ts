@@ -59,7 +59,13 @@ export interface RecoveredPartition {
   /** Batches that Temporal holds and the fence adopted. */
   readonly adopted: readonly { readonly slot: number; readonly batchId: BatchId; readonly runId: string }[];
   /** Their mutations that are not yet persisted. */
-  readonly pending: readonly { readonly id: string; readonly version: Version; readonly batchId: BatchId }[];
+  readonly pending: readonly {
+    readonly id: string;
+    readonly version: Version;
+    readonly batchId: BatchId;
+    /** Idempotency records as the mutation carries them. */
+    readonly records?: string | undefined;
+  }[];
   /** Versions of the rows of counters that survived in Redis. */
   readonly counterRows: readonly { readonly id: string; readonly version: Version }[];
 }
@@ -83,6 +89,8 @@ export async function installEpoch(
       keys.index,
       keys.blocks,
       keys.lock,
+      keys.records,
+      keys.carried,
     ],
     [
       recovered.token,
@@ -94,7 +102,12 @@ export async function installEpoch(
       recovered.blockMs * 1_000,
       recovered.adopted.map((batch) => `${batch.slot} ${batch.batchId} ${batch.runId}`).join('\n'),
       recovered.pending.length,
-      ...recovered.pending.flatMap((entry) => [entry.id, entry.version, entry.batchId]),
+      ...recovered.pending.flatMap(({ id, version, batchId, records }) => [
+        id,
+        version,
+        batchId,
+        records ?? '',
+      ]),
       recovered.counterRows.length,
       ...recovered.counterRows.flatMap((row) => [row.id, row.version]),
     ],

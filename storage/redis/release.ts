@@ -1,6 +1,7 @@
 import type { BatchId } from '../../domain/batch.ts';
 import { type EntryRef, entryId } from '../../domain/entry.ts';
 import type { Epoch } from '../../domain/epoch.ts';
+import { decodeRecords } from '../../domain/idempotency.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
 import { EVENTS_CHANNEL, partitionKeys } from './keys.ts';
@@ -9,8 +10,8 @@ import { statusOf } from './reply.ts';
 export interface Release {
   readonly batchId: BatchId;
   readonly partition: number;
-  /** All entries of the batch, with the versions it held. */
-  readonly entries: readonly (EntryRef & { readonly version: Version })[];
+  /** All entries of the batch, with the versions and idempotency records it held. */
+  readonly entries: readonly (EntryRef & { readonly version: Version; readonly records?: string })[];
   /** Those that did not reach their row: dead-lettered or discarded. */
   readonly setAside: readonly EntryRef[];
   readonly outcome: 'persisted' | 'refused';
@@ -46,6 +47,8 @@ export async function releaseBatch(redis: RedisStore, release: Release): Promise
         keys.sent,
         keys.free,
         keys.index,
+        keys.records,
+        keys.carried,
         ...page.map((entry) => keys.entryPrefix + entryId(entry)),
       ],
       [
@@ -57,6 +60,7 @@ export async function releaseBatch(redis: RedisStore, release: Release): Promise
           const id = entryId(entry);
           return [id, entry.version, aside.has(id) ? '1' : '0'];
         }),
+        ...page.flatMap((entry) => decodeRecords(entry.records).flatMap(({ key }) => [entryId(entry), key])),
       ],
     );
     statusOf(reply);

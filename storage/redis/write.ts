@@ -2,6 +2,7 @@ import type { BatchId, BatchLimits } from '../../domain/batch.ts';
 import type { WriteCondition } from '../../domain/condition.ts';
 import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import type { Epoch } from '../../domain/epoch.ts';
+import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { mutationTag } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore, ScriptReply } from './client.ts';
@@ -19,6 +20,13 @@ export interface StageOptions {
   /** Closed batches that may wait for a slot. */
   readonly maxQueued: number;
   readonly condition?: WriteCondition | undefined;
+  readonly once?: Once | undefined;
+}
+
+/** A write that must not happen twice. */
+export interface Once extends IdempotencyKey {
+  /** At first one that was never used before, then the one that `check` answered. */
+  readonly token: string;
 }
 
 export type StageOutcome =
@@ -36,7 +44,20 @@ export type StageOutcome =
   | { readonly outcome: 'miss' }
   /** The condition does not hold; 0 where the entry does not exist. */
   | { readonly outcome: 'condition'; readonly version: Version }
-  | { readonly outcome: 'overflow' };
+  | { readonly outcome: 'overflow' }
+  /** A write with this Idempotency-Key happened before, and its batch is not released yet. Nothing happened now. */
+  | {
+      readonly outcome: 'replay';
+      readonly fingerprint: string;
+      readonly version: Version;
+      readonly batchId: BatchId;
+      /** Whether Temporal has the batch. */
+      readonly queued: boolean;
+      /** Of a counter after an increment. */
+      readonly value?: number;
+    }
+  /** Redis has no record of the Idempotency-Key: ask PostgreSQL, then try again with this token. Nothing happened. */
+  | { readonly outcome: 'check'; readonly token: string };
 
 function conditionArgument(condition: WriteCondition | undefined): string {
   if (condition === undefined) return '';
@@ -56,6 +77,19 @@ function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
       return { outcome: 'late' };
     case 'condition':
       return { outcome: 'condition', version: number(reply, 1) };
+    case 'replay': {
+      const value = text(reply, 3);
+      return {
+        outcome: 'replay',
+        fingerprint: text(reply, 1),
+        version: number(reply, 2),
+        ...(value === '' ? {} : { value: Number(value) }),
+        batchId: text(reply, 4),
+        queued: text(reply, 5) === '1',
+      };
+    }
+    case 'check':
+      return { outcome: 'check', token: text(reply, 1) };
     case 'full':
     case 'miss':
     case 'overflow':
@@ -67,12 +101,24 @@ function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
 
 function stageKeys(options: StageOptions, id: string): string[] {
   const keys = partitionKeys(options.partition);
-  return [keys.state, keys.open, keys.closed, keys.queue, keys.index, keys.entryPrefix + id];
+  const needed = [
+    keys.state,
+    keys.open,
+    keys.closed,
+    keys.queue,
+    keys.index,
+    keys.entryPrefix + id,
+    keys.carried,
+  ];
+  if (options.once !== undefined) {
+    needed.push(keys.records, keys.tokenPrefix + options.once.key, keys.sent);
+  }
+  return needed;
 }
 
 /** What both scripts take, with what is their own in the middle. */
 function stageArguments(options: StageOptions, id: string, ...own: (string | number)[]): (string | number)[] {
-  return [
+  const args = [
     options.epoch,
     options.notAfter,
     partitionKeys(options.partition).name,
@@ -84,6 +130,10 @@ function stageArguments(options: StageOptions, id: string, ...own: (string | num
     options.maxQueued,
     conditionArgument(options.condition),
   ];
+  if (options.once !== undefined) {
+    args.push(options.once.key, options.once.fingerprint, options.once.token);
+  }
+  return args;
 }
 
 /**

@@ -60,7 +60,7 @@ export async function readInput(temporal: Temporal, run: ExactRun): Promise<Batc
   if (event === undefined) return undefined;
   const payloads = event.workflowExecutionStartedEventAttributes?.input?.payloads;
   const input = await decode<BatchInput | undefined>(temporal, run, payloads);
-  if (input?.format !== 1) {
+  if (input?.format !== 1 && input?.format !== 2) {
     throw new UnreadableBatch(slotWorkflowId(run.partition, run.slot));
   }
   return input;

@@ -34,7 +34,7 @@ async function tryStart(
   const { batch, slot, sealedAt } = request;
   const summary = batchSummary(batch.mutations);
   const input: BatchInput = {
-    format: 1,
+    format: batch.mutations.some(({ records }) => records !== undefined) ? 2 : 1,
     batchId: batch.id,
     partition: batch.partition,
     slot,

@@ -283,10 +283,3 @@ test.each([
   });
   expect(logged.filter(({ level }) => Number(level) > 20)).toEqual([]);
 });
-
-test('an Idempotency-Key is refused rather than ignored', async () => {
-  const { request, holdfast } = await startApi();
-  const response = await request('POST', `${VIEWS}/increment`, { headers: { 'idempotency-key': 'k' } });
-  expect(response.status).toBe(400);
-  expect(holdfast.calls).toEqual([]);
-});

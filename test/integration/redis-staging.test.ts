@@ -335,7 +335,15 @@ describe('an increment', () => {
     await redis.raw.set(`${p.keys.entryPrefix}hits/d`, `V ${p.epoch} 2 c -0`);
     const zero = await redis.store.run(
       'increment',
-      [p.keys.state, p.keys.open, p.keys.closed, p.keys.queue, p.keys.index, `${p.keys.entryPrefix}hits/d`],
+      [
+        p.keys.state,
+        p.keys.open,
+        p.keys.closed,
+        p.keys.queue,
+        p.keys.index,
+        `${p.keys.entryPrefix}hits/d`,
+        p.keys.carried,
+      ],
       [p.epoch, MAX, p.keys.name, 'hits/d', '-0', 60_000, 10, 10_000, 4, ''],
     );
     expect(zero[4]).toBe('0');

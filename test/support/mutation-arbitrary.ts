@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { EntryRef } from '../../domain/entry.ts';
 import { keyProblem } from '../../domain/entry.ts';
+import type { IdempotencyRecord } from '../../domain/idempotency.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import { MAX_VERSION } from '../../domain/version.ts';
 
@@ -28,6 +29,19 @@ export const mutation: fc.Arbitrary<Mutation> = fc
     ),
   })
   .map(({ entry: ref, version: at, content }) => ({ ...ref, version: at, ...content }));
+
+const digest = fc.stringMatching(/^[\w-]{22}$/);
+
+/** Idempotency records of a mutation, at least one. */
+export const records: fc.Arbitrary<IdempotencyRecord[]> = fc.array(
+  fc.record({
+    key: digest,
+    fingerprint: digest,
+    version,
+    value: fc.oneof(fc.constant(''), fc.maxSafeInteger().map(String)),
+  }),
+  { minLength: 1, maxLength: 5 },
+);
 
 /** Mutations of a few entries, many of each; a version of an entry has one content, as it does in the real system. */
 export const history: fc.Arbitrary<Mutation[]> = fc

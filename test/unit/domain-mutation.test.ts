@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ACKNOWLEDGEMENTS, satisfies } from '../../domain/acknowledgement.ts';
 import { entryId } from '../../domain/entry.ts';
+import { decodeRecords, encodeRecords } from '../../domain/idempotency.ts';
 import { decodeMutation, encodeMutation } from '../../domain/mutation.ts';
 import { MAX_VERSION, parseVersion } from '../../domain/version.ts';
-import { mutation } from '../support/mutation-arbitrary.ts';
+import { mutation, records } from '../support/mutation-arbitrary.ts';
 
 describe('mutations in Redis', () => {
   test('a mutation is read back as it was written', () => {
@@ -17,6 +18,25 @@ describe('mutations in Redis', () => {
       }),
     );
   });
+
+  test('idempotency records travel with a mutation and are read back as they were', () => {
+    fc.assert(
+      fc.property(mutation, records, (m, written) => {
+        const encoded = encodeMutation({ ...m, records: encodeRecords(written) });
+        const read = decodeMutation(entryId(m), encoded);
+        expect(read).toEqual({ ...m, records: encodeRecords(written) });
+        expect(decodeRecords(read.records)).toEqual(written);
+      }),
+    );
+    expect(decodeRecords(undefined)).toEqual([]);
+  });
+
+  test.each(['k', 'k,f', 'k,f,1', 'k,f,x,', 'k,f,1,x', ',f,1,', 'k,f,1,;', 'k f,f,1,'])(
+    '%j is no idempotency record',
+    (text) => {
+      expect(() => decodeRecords(text)).toThrow(TypeError);
+    },
+  );
 
   test('the form is the one that the scripts write', () => {
     const m = { collection: 'carts', key: 'a/b', kind: 'document', version: 1_700_000_000_000_002 } as const;

@@ -3,11 +3,11 @@
 -- get new ids of the new epoch and are closed for writes: under its old id, a snapshot's half of a batch could be
 -- confirmed as if it were the whole. Copies cached under older epochs stay and count as misses.
 --
--- KEYS  1 state  2 open  3 closed  4 queue  5 sent  6 free  7 index  8 blocks  9 lock
+-- KEYS  1 state  2 open  3 closed  4 queue  5 sent  6 free  7 index  8 blocks  9 lock  10 records  11 carried
 -- ARGV  1 token  2 run id that was read with the lock  3 new epoch  4 partition name  5 clock  6 number of slots
 --       7 length of a block, µs  8 adopted: lines of "slot batch run", or ''
---       9 number of pending entries n, then n times: entry id, version, batch id
---       10+3n number of rows m, then m times: counter entry id, version of its row
+--       9 number of pending entries n, then n times: entry id, version, batch id, idempotency records
+--       10+4n number of rows m, then m times: counter entry id, version of its row
 -- Answers {'ok', now} | {'lost'}: lock or run id is another, begin again
 if redis.call('GET', KEYS[9]) ~= ARGV[1] or server_run_id() ~= ARGV[2] then return { 'lost' } end
 local now = time_us()
@@ -21,7 +21,7 @@ local function offer(id, version, batch)
 end
 local n = tonumber(ARGV[9])
 for i = 0, n - 1 do
-  local a = 10 + i * 3
+  local a = 10 + i * 4
   local version = tonumber(ARGV[a + 1])
   offer(ARGV[a], version, ARGV[a + 2])
   clock = math.max(clock, version)
@@ -29,7 +29,7 @@ end
 -- A counter that survived is worth keeping only above its row (0 where it has none) and everything pending: else its
 -- increments were counted.
 local floor = {}
-local at = 10 + 3 * n
+local at = 10 + 4 * n
 for i = 0, tonumber(ARGV[at]) - 1 do floor[ARGV[at + 1 + i * 2]] = tonumber(ARGV[at + 2 + i * 2]) end
 for id, version in pairs(best) do floor[id] = math.max(floor[id] or 0, version) end
 
@@ -43,18 +43,28 @@ table.sort(survivors, function(a, b) return a[1] < b[1] end)
 for i, survivor in ipairs(survivors) do survivors[i] = survivor[2] end
 survivors[#survivors + 1] = redis.call('HGETALL', KEYS[2])
 
-redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11])
+local function restore(records, batch)
+  for key, rest in string.gmatch(records, '([^,;]+)(,[^;]*)') do
+    redis.call('HSETNX', KEYS[10], key, string.sub(rest, 2) .. ' ' .. batch)
+  end
+end
+for i = 0, n - 1 do restore(ARGV[13 + i * 4], ARGV[12 + i * 4]) end
 local number = 0
 for _, content in ipairs(survivors) do
   local kept, id = {}, epoch .. '.' .. partition .. '.' .. digits(number)
   for i = 1, #content, 2 do
     local entry, mutation = content[i], content[i + 1]
-    local version, tag = string.match(mutation, '^(%d+) (%a)')
+    local version, tag, records = string.match(mutation, '^(%d+) (%a)%+?(%S*) ')
     version = tonumber(version)
     clock = math.max(clock, version)
     if string.lower(tag) ~= 'c' or version > (floor[entry] or 0) then
       kept[#kept + 1], kept[#kept + 2] = entry, mutation
       offer(entry, version, id)
+      if records ~= '' then
+        restore(records, id)
+        redis.call('HSET', KEYS[11], entry, id .. ' ' .. records)
+      end
     end
   end
   if #kept > 0 then

@@ -9,9 +9,13 @@
 --   free    list    free slots, the one that has been free longest first
 --   index   hash    entry id -> id of the newest batch that holds it and is not known to be persisted
 --   blocks  hash    entry id -> "<token> <until, µs>"; a write-through is under way, nobody may fill the cache
+--   records hash    digest of an Idempotency-Key -> "<fingerprint>,<version>,<value> <batch id>"; until the batch is released
+--   carried hash    entry id -> "<batch id> <records>": those that the entry's next mutation takes along while that batch is
+--                   not confirmed
+--   token   string  "<epoch> <token>": PostgreSQL is being asked for the record of an Idempotency-Key
 --   entry   string  "V <epoch> <version> <tag> <value>" a cached copy, or "L <epoch> <token>" a fill lease
--- Only entries have a TTL: the rest must not be evicted (blocks, for instance, would let an old value in).
--- A mutation is "<version> <tag> <value>". Tags: d document, c counter; upper case = deleted or never written.
+-- Only entries and tokens have a TTL: the rest must not be evicted (blocks, for instance, would let an old value in).
+-- A mutation is "<version> <tag> <value>" or "<version> <tag>+<records> <value>", records "<digest>,<fingerprint>,<version>,<value>;…". Tags: d document, c counter; upper case = deleted or never written.
 -- Versions are µs and need "%.0f": the default text form of a number that large is rounded.
 
 -- What a mutation weighs beside its id and its text. With the 19 bytes of "<version> <tag> " it is the

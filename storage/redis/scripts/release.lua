@@ -3,9 +3,10 @@
 -- leases are void, copies older than the mutation go, the clock is at least as far. The last call for a batch also frees
 -- its slot and tells the waiters. In whatever epoch is valid, unless one is named. May be repeated.
 --
--- KEYS  1 state  2 closed  3 queue  4 sent  5 free  6 index  7… one entry key for each entry
+-- KEYS  1 state  2 closed  3 queue  4 sent  5 free  6 index  7 records  8 carried  9… one entry key for each entry
 -- ARGV  1 epoch, or '' for any  2 batch id  3 message for the waiters, '' while more calls follow  4 channel
 --       5… for each entry: id, version, '1' where it was set aside (its copy goes too)
+--       then for each idempotency record: entry id, digest. PostgreSQL has them now, or the write did not happen
 -- Answers {'ok'} | {'epoch', current}
 -- @use staging
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
@@ -14,8 +15,8 @@ if wrong then return wrong end
 local batch = ARGV[2]
 local head = #s[1] + 24
 local highest = 0
-for k = 7, #KEYS do
-  local a = 5 + (k - 7) * 3
+for k = 9, #KEYS do
+  local a = 5 + (k - 9) * 3
   local id, version, aside = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2] == '1'
   if version > highest then highest = version end
   if redis.call('HGET', KEYS[6], id) == batch then redis.call('HDEL', KEYS[6], id) end
@@ -27,6 +28,13 @@ for k = 7, #KEYS do
   end
 end
 raise_clock(KEYS[1], highest)
+for a = 5 + (#KEYS - 8) * 3, #ARGV, 2 do
+  local id, key = ARGV[a], ARGV[a + 1]
+  local found = redis.call('HGET', KEYS[7], key)
+  if found and string.match(found, ' (%S+)$') == batch then redis.call('HDEL', KEYS[7], key) end
+  local carried = redis.call('HGET', KEYS[8], id)
+  if carried and string.match(carried, '^%S+') == batch then redis.call('HDEL', KEYS[8], id) end
+end
 if ARGV[3] ~= '' then
   redis.call('HDEL', KEYS[2], batch)
   redis.call('LREM', KEYS[3], 0, batch)

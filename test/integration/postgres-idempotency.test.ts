@@ -1,0 +1,145 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { encodeRecords } from '../../domain/idempotency.ts';
+import type { Mutation } from '../../domain/mutation.ts';
+import { commitEntry, commitIncrement } from '../../storage/postgres/commit-entry.ts';
+import { findRecord, removeOldRecords } from '../../storage/postgres/idempotency-records.ts';
+import { persistBatch } from '../../storage/postgres/persist-batch.ts';
+import { readEntry } from '../../storage/postgres/read-entry.ts';
+import { batchOf, count, type Fixture, migratedDatabase, put } from './postgres-fixture.ts';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await migratedDatabase();
+});
+afterAll(() => fixture.close());
+beforeEach(async () => {
+  await sql`TRUNCATE documents, counters, dead_letters, idempotency_records`.execute(fixture.db);
+});
+
+const soon = () => (Date.now() + 60_000) * 1_000;
+const idempotency = (key: string, fingerprint = 'f') => ({ key, fingerprint });
+
+/** The mutation with the record of a write that made it. */
+function keyed(mutation: Mutation, ...keys: string[]): Mutation {
+  const { version, kind, value } = mutation;
+  const result = kind === 'counter' ? (value ?? '') : '';
+  return {
+    ...mutation,
+    records: encodeRecords(keys.map((key) => ({ key, fingerprint: 'f', version, value: result }))),
+  };
+}
+
+function increment(key: string, version: number, once: string, notAfterMicros = soon()) {
+  return commitIncrement(fixture.db, {
+    ref: { collection: 'views', key },
+    version,
+    by: 1,
+    partition: 0,
+    notAfterMicros,
+    idempotency: idempotency(once),
+  });
+}
+
+test('a batch records its writes with its rows, once, in whatever batch they come', async () => {
+  const [a, c] = [keyed(put('a', 10, '1'), 'k1'), keyed(count('c', 12, '7'), 'k2', 'k3')];
+  await persistBatch(fixture.db, batchOf([a, c]));
+  await persistBatch(fixture.db, batchOf([keyed(put('a', 14, '2'), 'k1', 'k4')]));
+  expect(await findRecord(fixture.db, 'k1')).toEqual({
+    key: 'k1',
+    fingerprint: 'f',
+    version: 10,
+    value: null,
+    created: null,
+  });
+  expect(await findRecord(fixture.db, 'k3')).toMatchObject({ version: 12, value: 7 });
+  expect(await findRecord(fixture.db, 'k4')).toMatchObject({ version: 14 });
+  expect(await findRecord(fixture.db, 'never')).toBeUndefined();
+});
+
+test('a record is committed also where its mutation lost to a newer version', async () => {
+  await persistBatch(fixture.db, batchOf([put('a', 20, '"new"')]));
+  await persistBatch(fixture.db, batchOf([keyed(put('a', 10, '"old"'), 'k1')]));
+  expect(await readEntry(fixture.db, 'document', { collection: 'carts', key: 'a' })).toMatchObject({
+    version: 20,
+  });
+  expect(await findRecord(fixture.db, 'k1')).toMatchObject({ version: 10 });
+});
+
+test('what was set aside did not happen, so it leaves no record, and its batch leaves the others', async () => {
+  const bad = keyed(put('bad', 10, '{"broken'), 'k1');
+  await persistBatch(fixture.db, batchOf([bad, keyed(put('good', 12, '1'), 'k2')]));
+  expect(await findRecord(fixture.db, 'k1')).toBeUndefined();
+  expect(await findRecord(fixture.db, 'k2')).toMatchObject({ version: 12 });
+  // Once listed, it is skipped in every batch.
+  await persistBatch(fixture.db, batchOf([bad]));
+  expect(await findRecord(fixture.db, 'k1')).toBeUndefined();
+});
+
+test('a batch that the fence refuses leaves no record', async () => {
+  const refused = await persistBatch(fixture.db, batchOf([keyed(put('a', 10, '1'), 'k1')], '9-elsewhere'));
+  expect(refused).toEqual({ outcome: 'refused' });
+  expect(await findRecord(fixture.db, 'k1')).toBeUndefined();
+});
+
+test('a write-through with a key happens once, and its repetition learns what the first one did', async () => {
+  expect(await increment('c', 10, 'k1')).toEqual({ outcome: 'committed', created: true, value: 1 });
+  expect(await increment('c', 12, 'k2')).toEqual({ outcome: 'committed', created: false, value: 2 });
+  expect(await increment('c', 14, 'k1')).toEqual({
+    outcome: 'repeated',
+    record: { key: 'k1', fingerprint: 'f', version: 10, value: 1, created: true },
+  });
+  // Told even where it comes too late to be written.
+  expect(await increment('c', 14, 'k1', (Date.now() - 1_000) * 1_000)).toMatchObject({ outcome: 'repeated' });
+  expect(await readEntry(fixture.db, 'counter', { collection: 'views', key: 'c' })).toMatchObject({
+    value: '2',
+  });
+});
+
+test('a put with a key: the record comes before the condition that its first execution made untrue', async () => {
+  const once = (version: number) =>
+    commitEntry(fixture.db, {
+      mutation: put('a', version, '1'),
+      partition: 0,
+      notAfterMicros: soon(),
+      condition: { ifAbsent: true },
+      idempotency: idempotency('k1'),
+    });
+  expect(await once(10)).toEqual({ outcome: 'committed', created: true });
+  expect(await once(12)).toMatchObject({ outcome: 'repeated', record: { version: 10, created: true } });
+});
+
+test('a write that is refused or too late leaves no record and may be tried again', async () => {
+  await fixture.db.deleteFrom('counters').execute();
+  expect(await increment('c', 10, 'k1', (Date.now() - 1_000) * 1_000)).toEqual({ outcome: 'too-late' });
+  await increment('c', 20, 'other');
+  expect(await increment('c', 10, 'k1')).toMatchObject({ outcome: 'superseded' });
+  expect(await findRecord(fixture.db, 'k1')).toBeUndefined();
+  expect(await increment('c', 22, 'k1')).toMatchObject({ outcome: 'committed', value: 2 });
+});
+
+test.each([1, 2])('many at once with one key count once, whether the row is there (%i)', async (round) => {
+  if (round === 2) await increment('c', 2, 'before');
+  const outcomes = await Promise.all(Array.from({ length: 8 }, (_, i) => increment('c', 10 + 2 * i, 'k1')));
+  const committed = outcomes.filter(({ outcome }) => outcome === 'committed');
+  const repeated = outcomes.filter(({ outcome }) => outcome === 'repeated');
+  const superseded = outcomes.filter(({ outcome }) => outcome === 'superseded');
+  expect(committed).toHaveLength(1);
+  expect(repeated.length + superseded.length).toBe(7);
+  expect(await readEntry(fixture.db, 'counter', { collection: 'views', key: 'c' })).toMatchObject({
+    value: String(round),
+  });
+});
+
+test('old records are removed page by page, young ones stay', async () => {
+  await persistBatch(
+    fixture.db,
+    batchOf(Array.from({ length: 25 }, (_, i) => keyed(put(`p${i}`, 10, '1'), `k${i}`))),
+  );
+  await sql`UPDATE idempotency_records SET recorded_at = now() - interval '1 hour' WHERE key <> 'k7'`.execute(
+    fixture.db,
+  );
+  expect(await removeOldRecords(fixture.db, 7_200_000)).toBe(0);
+  expect(await removeOldRecords(fixture.db, 1_800_000, { pageSize: 10 })).toBe(24);
+  expect(await findRecord(fixture.db, 'k7')).toBeDefined();
+});

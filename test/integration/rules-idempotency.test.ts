@@ -1,0 +1,153 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { WriteOptions } from '../../service/holdfast.ts';
+import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
+import { sealBatch } from '../../storage/redis/seal.ts';
+import {
+  CARTS,
+  createWorld,
+  epochOf,
+  ORDERS,
+  type Part,
+  VIEWS,
+  type World,
+  within,
+} from './rules-fixture.ts';
+
+let world: World;
+beforeEach(async () => {
+  world = await createWorld();
+});
+afterEach(() => world.close());
+
+const keyed = (
+  key: string,
+  durability: NonNullable<WriteOptions['durability']> = 'cached',
+  fingerprint = 'f',
+): WriteOptions => ({ deadlineAt: within(20_000), durability, idempotency: { key, fingerprint } });
+
+const textOf = async (part: Part, collection = VIEWS, key = 'k') =>
+  (await part.reader.read(collection, key, { deadlineAt: within(20_000) })).state.value;
+
+test('rule 16: a repeated increment counts once: from Redis, from Temporal after Redis lost everything, from PostgreSQL', async () => {
+  const part = await world.part({}, { alive: true });
+  const other = await world.part({}, { alive: true });
+  const first = await part.behind.increment(VIEWS, 'k', 5, keyed('k1'));
+  expect(await other.behind.increment(VIEWS, 'k', 5, keyed('k1'))).toEqual({ ...first, replayed: true });
+  const queued = await other.behind.increment(VIEWS, 'k', 5, keyed('k1', 'queued'));
+  expect(queued).toEqual({ ...first, state: 'queued', replayed: true });
+  await world.raw.flushall();
+  expect(await part.behind.increment(VIEWS, 'k', 5, keyed('k1', 'queued'))).toEqual(queued);
+  await part.behind.increment(VIEWS, 'k', 1, keyed('k2'));
+  const persisted = part.behind.increment(VIEWS, 'k', 5, keyed('k1', 'persisted'));
+  await world.withWorker(async () => {
+    await part.behind.increment(VIEWS, 'k', 1, keyed('k3', 'persisted'));
+    await persisted;
+  });
+  expect(await part.behind.increment(VIEWS, 'k', 5, keyed('k1'))).toEqual({
+    ...queued,
+    state: 'persisted',
+  });
+  await world.raw.flushall();
+  expect(await other.behind.increment(VIEWS, 'k', 5, keyed('k1'))).toMatchObject({
+    version: first.version,
+    value: 5,
+    state: 'persisted',
+    replayed: true,
+  });
+  expect(await textOf(other)).toBe('7');
+});
+
+test('rule 16: a script whose answer was lost is repeated by the client, and had counted', async () => {
+  const part = await world.part();
+  await part.behind.increment(VIEWS, 'k', 1, keyed('k0'));
+  part.after('increment', () => {
+    // The first run only leaves the token.
+    part.after('increment', () => {
+      throw new RedisOutcomeUnknown('the connection broke');
+    });
+  });
+  await expect(part.behind.increment(VIEWS, 'k', 1, keyed('k1'))).rejects.toMatchObject({
+    code: 'outcome-unknown',
+  });
+  expect(await part.behind.increment(VIEWS, 'k', 1, keyed('k1'))).toMatchObject({ value: 2, replayed: true });
+  expect(await textOf(part)).toBe('2');
+});
+
+test('rule 16: Redis forgets a batch that a later one in Temporal rests on: its record came along, so nothing counts twice', async () => {
+  const part = await world.part();
+  const epoch = await epochOf(part);
+  await part.behind.increment(VIEWS, 'k', 1, keyed('k1'));
+  // The first batch is sealed and never offered.
+  const seal = { partition: 0, epoch, slots: 4, gatherMinMs: 0, gatherMaxMs: 0 };
+  expect((await sealBatch(part.ctx.redis, seal)).outcome).toBe('sealed');
+  await part.behind.increment(VIEWS, 'k', 1, keyed('k2'));
+  const second = await sealBatch(part.ctx.redis, seal);
+  if (second.outcome !== 'sealed') throw new Error('not sealed');
+  await part.offers.offer(second.sealed);
+  await world.raw.flushall();
+  expect(await part.behind.increment(VIEWS, 'k', 1, keyed('k1'))).toMatchObject({ value: 1, replayed: true });
+  expect(await textOf(part)).toBe('2');
+});
+
+test('rule 16: while PostgreSQL cannot be asked, a write with a new key does not happen, and one that is known is answered', async () => {
+  const part = await world.part();
+  const first = await part.behind.write(CARTS, 'k', '1', keyed('k1'));
+  await sql`ALTER TABLE idempotency_records RENAME TO away`.execute(part.ctx.db);
+  await expect(part.behind.write(CARTS, 'k', '2', keyed('k2'))).rejects.toMatchObject({
+    code: 'dependency-unavailable',
+    details: { dependency: 'postgres' },
+  });
+  expect(await part.behind.write(CARTS, 'k', '1', keyed('k1'))).toEqual({ ...first, replayed: true });
+  expect(await world.raw.hget('hf:{p00}:open', 'carts/k')).toMatch(/ 1$/);
+});
+
+test('rule 16: a write-behind with a key never goes around Redis, which may have its only record; a write-through does', async () => {
+  const part = await world.part({ REDIS_TIMEOUT_MS: '300' });
+  await epochOf(part);
+  const before = await part.through.write(ORDERS, 'a', '1', keyed('k0', 'persisted'));
+  await world.redis.kill();
+  await expect(part.behind.write(CARTS, 'k', '1', keyed('k1'))).rejects.toMatchObject({
+    code: 'dependency-unavailable',
+    details: { dependency: 'redis' },
+  });
+  const around = await part.through.write(ORDERS, 'b', '1', keyed('k2', 'persisted'));
+  expect(await part.through.write(ORDERS, 'b', '1', keyed('k2', 'persisted'))).toEqual({
+    ...around,
+    replayed: true,
+  });
+  expect(await part.through.write(ORDERS, 'a', '1', keyed('k0', 'persisted'))).toEqual({
+    ...before,
+    replayed: true,
+  });
+});
+
+test('the same key with another request is refused in every place, and nothing happens', async () => {
+  const part = await world.part({}, { alive: true });
+  const reused = { code: 'idempotency-key-reused' };
+  await part.behind.increment(VIEWS, 'k', 1, keyed('k1'));
+  await expect(part.behind.increment(VIEWS, 'k', 2, keyed('k1', 'cached', 'g'))).rejects.toMatchObject(
+    reused,
+  );
+  await world.withWorker(() => part.behind.increment(VIEWS, 'k', 1, keyed('k1', 'persisted')));
+  await expect(part.behind.increment(VIEWS, 'k', 2, keyed('k1', 'cached', 'g'))).rejects.toMatchObject(
+    reused,
+  );
+  await part.through.write(ORDERS, 'k', '1', keyed('k2', 'persisted'));
+  await expect(part.through.write(ORDERS, 'k', '2', keyed('k2', 'persisted', 'g'))).rejects.toMatchObject(
+    reused,
+  );
+  expect(await textOf(part)).toBe('1');
+  expect(await textOf(part, ORDERS)).toBe('1');
+});
+
+test('many requests with one key at once, on two processes, count once', async () => {
+  const parts = [await world.part(), await world.part()];
+  await parts[0]?.behind.increment(VIEWS, 'k', 1, keyed('k0'));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => parts[i % 2]!.behind.increment(VIEWS, 'k', 1, keyed('k1'))),
+  );
+  expect(new Set(answers.map(({ version }) => version)).size).toBe(1);
+  expect(answers.filter(({ replayed }) => replayed === undefined)).toHaveLength(1);
+  expect(await textOf(parts[0] as Part)).toBe('2');
+});
