@@ -22,6 +22,8 @@ export interface Call {
   readonly bytes?: number;
   /** What an increment adds. */
   readonly by?: number;
+  /** How often it was sent, each time with the same Idempotency-Key. Default: once, without one. */
+  readonly sent?: number;
   readonly condition?: { readonly ifVersion: number } | { readonly ifAbsent: true };
   readonly start: number;
   readonly end: number;

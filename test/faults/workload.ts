@@ -12,6 +12,10 @@ const SLACK_MS = 5_000;
 const THINK_MS = [8, 40] as const;
 const HOT_KEYS = 2;
 const DURABLE_SHARE = 0.3;
+/** Of the increments: sent with an Idempotency-Key, and again until the answer is known. */
+const KEYED_SHARE = 0.5;
+const MOST_SENDS = 8;
+const REPEAT_MS = [50, 400] as const;
 
 export interface WorkloadOptions {
   readonly random: Random;
@@ -51,6 +55,8 @@ interface Plan {
   readonly by?: number;
   readonly condition?: NonNullable<Call['condition']>;
   readonly prefer?: string;
+  /** Sent with this Idempotency-Key, and again until the answer is known. */
+  readonly idempotencyKey?: string;
 }
 
 /**
@@ -64,9 +70,10 @@ export function startWorkload(options: WorkloadOptions): Workload {
   let stopping = false;
 
   async function send(client: number, api: number, plan: Plan): Promise<Call> {
-    const { operation, collection, key, token, bytes, by, condition, prefer } = plan;
+    const { operation, collection, key, token, bytes, by, condition, prefer, idempotencyKey } = plan;
     const path = `/v1/collections/${collection}/entries/${encodeURIComponent(key)}`;
     const headers: Record<string, string> = {};
+    if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
     if (prefer !== undefined) headers.prefer = `durability=${prefer}`;
     if (condition !== undefined) {
       if ('ifVersion' in condition) headers['if-match'] = `"${condition.ifVersion}"`;
@@ -101,15 +108,32 @@ export function startWorkload(options: WorkloadOptions): Workload {
       end: performance.now(),
       ...observe(operation, answer),
     };
-    calls.push(call);
     return call;
+  }
+
+  /** As one call from its first start to its last end: whether it happened is known once one of them has an answer. */
+  async function sendUntilKnown(client: number, random: Random, plan: Plan): Promise<Call> {
+    const anyApi = () => random.int(0, options.urls().length - 1);
+    const first = await send(client, anyApi(), plan);
+    let last = first;
+    let sent = 1;
+    for (; plan.idempotencyKey !== undefined && last.outcome !== 'ok' && sent < MOST_SENDS; sent++) {
+      // What certainly did not happen, however often it was sent, is what any other client gives up.
+      if (first.outcome === 'failed') break;
+      await sleep(random.int(...REPEAT_MS));
+      last = await send(client, anyApi(), plan);
+    }
+    // One try that failed does not tell what became of the tries before it.
+    const outcome = last.outcome === 'ok' ? 'ok' : first.outcome;
+    return plan.idempotencyKey === undefined ? last : { ...last, start: first.start, outcome, sent };
   }
 
   async function run(client: number): Promise<void> {
     const random = options.random.fork(`client ${client}`);
     for (let n = 0; !stopping; n++) {
       const plan = nextCall(random, client, n, options, lastSeen);
-      const call = await send(client, random.int(0, options.urls().length - 1), plan);
+      const call = await sendUntilKnown(client, random, plan);
+      calls.push(call);
       if (call.outcome === 'ok') {
         if (call.version !== undefined && call.operation !== 'delete')
           lastSeen.set(nameOf(call), call.version);
@@ -155,7 +179,9 @@ function nextCall(
 
   if (choice <= 20) {
     const prefer = patient ? random.pick(['cached', 'cached', 'queued', 'persisted']) : 'cached';
-    return { operation: 'increment', collection: 'page-views', key, by: random.int(1, 5), prefer };
+    const idempotencyKey = random.chance(KEYED_SHARE) ? { idempotencyKey: token } : {};
+    const by = random.int(1, 5);
+    return { operation: 'increment', collection: 'page-views', key, by, prefer, ...idempotencyKey };
   }
   if (choice <= 26) return { operation: 'read', collection: 'page-views', key };
   const collection = choice <= 65 || !patient ? 'carts' : 'orders';

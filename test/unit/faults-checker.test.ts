@@ -212,6 +212,14 @@ describe('histories in which every promise holds', () => {
         },
       ),
     ],
+    [
+      'a repeated increment was executed, forgotten with Redis, and executed again',
+      broken(
+        [add(2, 1, 1), add(4, 2, 6, { level: 'cached' }), add(6, 3, 4, { start: 5, end: 60, sent: 2 })],
+        row(6, 4),
+        { collection: 'page-views', losses: [loss(30)] },
+      ),
+    ],
   ])('%s', (_, rules) => expect(rules).toEqual([]));
 });
 
@@ -396,6 +404,11 @@ describe('histories that are wrong on purpose', () => {
       'an increment counts twice',
       'counter',
       broken([add(2, 1, 1), add(4, 2, 5)], row(4, 5), { collection: 'page-views' }),
+    ],
+    [
+      'a repeated increment counts twice, and both times stay',
+      'counter',
+      broken([add(2, 1, 1), add(4, 3, 7, { sent: 2 })], row(4, 7), { collection: 'page-views' }),
     ],
     [
       'an increment starts from an older value',
