@@ -2,11 +2,15 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import type { Environment } from '../config/environment.ts';
+import type { ApiKey } from '../config/keys.ts';
 import type { Holdfast } from '../service/holdfast.ts';
+import type { Caller } from './caller.ts';
 
-/** What a request carries beside Hono's own: Node's request and response, and the id once somebody asked for it. */
+/** What a request carries beside Hono's own: Node's request and response, the id once somebody asked for it, and who sent it. */
 export interface ApiBindings extends HttpBindings {
   requestId?: string;
+  /** Set before the handler runs, but for public routes. */
+  caller?: Caller;
 }
 
 export interface ApiEnv {
@@ -21,6 +25,9 @@ export type ApiHandler = (c: ApiContext, deadlineAt: number) => Promise<Response
 export interface ApiDeps {
   readonly holdfast: Holdfast;
   readonly limits: Pick<Environment, 'MAX_VALUE_BYTES' | 'MAX_REQUESTS_IN_FLIGHT' | 'REQUEST_DEADLINE_MS'>;
+  /** Empty: whoever reaches the port may do everything. */
+  readonly keys: readonly ApiKey[];
+  readonly settings: Pick<Environment, 'ALLOWED_HOSTS' | 'CORS_ORIGINS'>;
   readonly log: Logger;
   /** Aborted once the process is on its way down: `/readyz` then answers 503. */
   readonly stopping: AbortSignal;

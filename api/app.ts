@@ -3,6 +3,7 @@ import { ROUTES } from './all-routes.ts';
 import type { ApiDeps, ApiEnv, ApiHandler } from './api-env.ts';
 import { withDeadline } from './middleware/deadline.ts';
 import { answerError } from './middleware/errors.ts';
+import { createGuard } from './middleware/guard.ts';
 import { inFlightLimit } from './middleware/in-flight.ts';
 import { answerNotFound } from './middleware/not-found.ts';
 import { rawPath } from './path.ts';
@@ -17,11 +18,12 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   const app = new Hono<ApiEnv>({ getPath: (_, options) => rawPath(options?.env?.incoming.url ?? '/') });
   const deadline = { limitMs: limits.REQUEST_DEADLINE_MS, log };
   const limited = inFlightLimit(limits.MAX_REQUESTS_IN_FLIGHT);
+  const guard = createGuard(deps);
   // Probes are answered however busy the process is.
   const bounded = (route: Route, handler: ApiHandler) => (route.probe === true ? handler : limited(handler));
 
   for (const route of ROUTES) {
-    const handler = bounded(route, route.handler(deps));
+    const handler = guard(route, bounded(route, route.handler(deps)));
     app.on(route.method, route.path, withDeadline(deadline, route.effect, handler));
   }
   app.notFound(answerNotFound(app));

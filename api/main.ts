@@ -1,7 +1,8 @@
 import { pino } from 'pino';
-import { readCollections } from '../config/collections.ts';
+import { readConfigFile } from '../config/config-file.ts';
 import { warnOfCrashPoint } from '../config/crash-points.ts';
 import { readEnvironment } from '../config/environment.ts';
+import { requireKeysBeyondLoopback } from '../config/exposure.ts';
 import { SettingsError } from '../config/problem.ts';
 import { createHoldfast } from '../service/create-holdfast.ts';
 import { type RunningApi, runApi } from './run.ts';
@@ -9,7 +10,8 @@ import { type RunningApi, runApi } from './run.ts';
 /** `npm run api`: one API process, all addresses from the environment. */
 async function main(): Promise<void> {
   const environment = readEnvironment();
-  const collections = readCollections(environment.HOLDFAST_CONFIG);
+  const { collections, keys } = readConfigFile(environment.HOLDFAST_CONFIG);
+  requireKeysBeyondLoopback(environment, keys);
   const log = pino({ name: 'holdfast-api', level: environment.LOG_LEVEL });
   warnOfCrashPoint(log);
 
@@ -34,8 +36,8 @@ async function main(): Promise<void> {
     log.fatal(error.message);
     process.exit(1);
   };
-  const holdfast = createHoldfast({ environment, collections, log, onFatal });
-  api = await runApi({ environment, holdfast, log });
+  const holdfast = createHoldfast({ environment, collections, keys, log, onFatal });
+  api = await runApi({ environment, holdfast, keys, log });
 }
 
 try {

@@ -40,6 +40,18 @@ export function entryOf(c: ApiContext): EntryRef {
   return { collection, key };
 }
 
+/** The collection that a path below `/v1/collections/` names; empty where that cannot be decoded: none is called so. */
+export function collectionInPath(path: string): string {
+  const end = path.indexOf('/', COLLECTION_AT);
+  const segment = end === -1 ? path.slice(COLLECTION_AT) : path.slice(COLLECTION_AT, end);
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return '';
+  }
+}
+
 /** Node has refused every character beyond ASCII already; a bare `#` it lets through. */
 function decode(segment: string): string {
   if (segment.includes('#')) throw invalid('a "#" in the path is written as %23');

@@ -3,11 +3,16 @@ import type { ErrorCode, ErrorDetails } from '../domain/errors.ts';
 import type { ApiContext } from './api-env.ts';
 import { newRequestId, requestId } from './middleware/request-id.ts';
 import { rawPath } from './path.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** What only an HTTP server can complain about. */
 export type HttpErrorCode =
   | 'route-not-found'
   | 'method-not-allowed'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not-acceptable'
+  | 'rate-limited'
   | 'request-timeout'
   | 'unsupported-media-type'
   | 'overloaded';
@@ -17,12 +22,15 @@ export type ProblemCode = ErrorCode | HttpErrorCode;
 /** The one mapping of error codes to HTTP. Titles never change from one occurrence to the next. */
 const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
+  unauthenticated: { status: 401, title: 'An API key is needed' },
+  forbidden: { status: 403, title: 'This is not allowed' },
   'route-not-found': { status: 404, title: 'There is nothing at this path' },
   'collection-not-found': { status: 404, title: 'The collection is not configured' },
   'entry-not-found': { status: 404, title: 'The entry does not exist' },
   'batch-not-found': { status: 404, title: 'There is no such open batch' },
   'dead-letter-not-found': { status: 404, title: 'The dead letter does not exist' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'not-acceptable': { status: 406, title: 'There is no answer of a type that Accept names' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
   'counter-overflow': { status: 409, title: 'The counter would leave its range' },
   'dead-letter-discarded': { status: 409, title: 'The dead letter was discarded' },
@@ -31,6 +39,7 @@ const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly
   'value-too-large': { status: 413, title: 'The value is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key belongs to another request' },
+  'rate-limited': { status: 429, title: 'Too many requests for this API key' },
   internal: { status: 500, title: 'Something went wrong inside Holdfast' },
   'queue-full': { status: 503, title: 'The queue to the database is full' },
   'dependency-unavailable': { status: 503, title: 'A part of the system is out of reach' },
@@ -53,11 +62,13 @@ export interface Problem extends ErrorDetails {
 /** Ends a request with one of the codes that have no meaning outside HTTP. */
 export class HttpError extends Error {
   readonly code: HttpErrorCode;
+  readonly extras: Pick<Problem, 'headers' | 'retryAfterSeconds'>;
 
-  constructor(code: HttpErrorCode, detail: string) {
+  constructor(code: HttpErrorCode, detail: string, extras: HttpError['extras'] = {}) {
     super(detail);
     this.name = 'HttpError';
     this.code = code;
+    this.extras = extras;
   }
 }
 
@@ -81,6 +92,7 @@ export function problemMessage(status: 400 | 408 | 431, detail: string): string 
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     `x-request-id: ${id}`,
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `${name}: ${value}`),
     'connection: close',
     '',
     body,
@@ -93,10 +105,10 @@ function toResponse(problem: Problem, id: string, instance: string | undefined):
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
     'x-request-id': id,
-    'x-content-type-options': 'nosniff',
+    ...SECURITY_HEADERS,
     ...problem.headers,
   };
-  if (status === 503) headers['retry-after'] = retryAfter(problem.retryAfterSeconds);
+  if (status === 503 || status === 429) headers['retry-after'] = retryAfter(problem.retryAfterSeconds);
   if (problem.currentVersion) headers.etag = `"${problem.currentVersion}"`;
   return new Response(JSON.stringify(members(problem, id, instance)), { status, headers });
 }

@@ -2,6 +2,7 @@ import { type Acknowledgement, satisfies } from '../domain/acknowledgement.ts';
 import type { Receipt } from '../service/holdfast.ts';
 import type { ApiContext } from './api-env.ts';
 import { requestId } from './middleware/request-id.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /**
  * The answer to a write: `200` (or `201`, where the entry is new) once persisted, `202` before that. `preferred` is the
@@ -16,7 +17,7 @@ export function receiptResponse(
     'content-type': 'application/json',
     etag: `"${receipt.version}"`,
     'x-request-id': requestId(c.env),
-    'x-content-type-options': 'nosniff',
+    ...SECURITY_HEADERS,
   };
   if (preferred !== undefined && satisfies(receipt.state, preferred)) {
     headers['preference-applied'] = `durability=${preferred}`;

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Environment } from '../config/environment.ts';
+import { isLoopback } from '../config/exposure.ts';
+import type { ApiKey } from '../config/keys.ts';
 import { SettingsError } from '../config/problem.ts';
 import type { Holdfast } from '../service/holdfast.ts';
 import { createApiServer, endConnections, stopServer } from './server.ts';
@@ -25,6 +27,8 @@ export interface RunApiDeps {
   readonly environment: Environment;
   /** Closed by `stop`, and where the server cannot listen. */
   readonly holdfast: Holdfast;
+  /** Those of the configuration file. */
+  readonly keys: readonly ApiKey[];
   readonly log: Logger;
 }
 
@@ -32,10 +36,17 @@ export interface RunApiDeps {
  * Listens on HOST and PORT.
  * @throws SettingsError where that address cannot be had.
  */
-export async function runApi({ environment, holdfast, log }: RunApiDeps): Promise<RunningApi> {
+export async function runApi({ environment, holdfast, keys, log }: RunApiDeps): Promise<RunningApi> {
   const { HOST, PORT } = environment;
   const stopping = new AbortController();
-  const server = createApiServer({ holdfast, limits: environment, log, stopping: stopping.signal });
+  const server = createApiServer({
+    holdfast,
+    keys,
+    limits: environment,
+    settings: environment,
+    log,
+    stopping: stopping.signal,
+  });
   try {
     server.listen(PORT, HOST);
     await once(server, 'listening');
@@ -46,13 +57,7 @@ export async function runApi({ environment, holdfast, log }: RunApiDeps): Promis
   const { port } = server.address() as AddressInfo;
   const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${port}`;
   log.info({ url }, `listening on ${url}`);
-  if (isLoopback(HOST)) {
-    log.info('only this machine can reach it; set HOST to change that');
-  } else {
-    log.warn(
-      'HOST is not a loopback address and there is no access control: keep this port behind a firewall',
-    );
-  }
+  sayWhoMayUseIt(log, HOST, keys);
   return {
     url,
     async stop() {
@@ -76,6 +81,19 @@ function cannotListen(host: string, port: number, error: NodeJS.ErrnoException):
   }
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+function sayWhoMayUseIt(log: Logger, host: string, keys: readonly ApiKey[]): void {
+  if (keys.length > 0) {
+    log.info(
+      { keys: keys.map(({ name }) => name) },
+      'requests need one of the API keys of the configuration file',
+    );
+  } else if (isLoopback(host)) {
+    log.info(
+      'no API key is configured: only this machine can reach it, and everybody on it may do everything',
+    );
+  } else {
+    log.warn(
+      'no API key is configured, and ALLOW_ANONYMOUS is set: whoever reaches this port may do everything. Keep it behind something that knows who comes',
+    );
+  }
 }

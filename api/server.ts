@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { ApiDeps } from './api-env.ts';
 import { createApp } from './app.ts';
+import { createCors } from './cors.ts';
 import { answerBrokenRequest } from './middleware/errors.ts';
 import { problemMessage } from './problem.ts';
 
@@ -20,6 +21,8 @@ export function createApiServer(deps: ApiDeps): Server {
     hostname: 'localhost',
     errorHandler: answerBrokenRequest(deps.log),
   });
+  const { CORS_ORIGINS } = deps.settings;
+  const cors = CORS_ORIGINS.length === 0 ? undefined : createCors(CORS_ORIGINS);
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -29,7 +32,12 @@ export function createApiServer(deps: ApiDeps): Server {
       connectionsCheckingInterval: 2_000,
       maxHeaderSize: MAX_HEADER_BYTES,
     },
-    (request, response) => void listener(request, response),
+    (request, response) => {
+      if (cors?.(request, response)) return;
+      // Node has taken note by now that no body may be sent. Hono would leave out Content-Length, too.
+      if (request.method === 'HEAD') request.method = 'GET';
+      void listener(request, response);
+    },
   );
   return server.on('clientError', answerClientError);
 }

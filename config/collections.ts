@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Collection } from '../domain/collection.ts';
 import { COLLECTION_NAME } from '../domain/entry.ts';
-import { SettingsError } from './problem.ts';
 
 const collection = z
   .strictObject({
@@ -21,29 +19,15 @@ const collection = z
     path: ['acknowledge'],
   });
 
-const file = z.strictObject({ collections: z.record(z.string().regex(COLLECTION_NAME), collection) });
+/** `collections` of the configuration file. */
+export const collectionsSchema = z.record(z.string().regex(COLLECTION_NAME), collection);
 
 export type Collections = ReadonlyMap<string, Collection>;
 
-/**
- * Reads the collections file.
- * @throws SettingsError with every problem and where in the file it is.
- */
-export function readCollections(path: string): Collections {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new SettingsError([`HOLDFAST_CONFIG: ${path}: ${(error as Error).message}`]);
-  }
-  const result = file.safeParse(json);
-  if (!result.success) {
-    throw new SettingsError(
-      result.error.issues.map((i) => `HOLDFAST_CONFIG: ${path}: ${i.path.join('.') || 'file'}: ${i.message}`),
-    );
-  }
+/** The collections as they are used, by name, in the order of the file. */
+export function toCollections(parsed: z.infer<typeof collectionsSchema>): Collections {
   return new Map(
-    Object.entries(result.data.collections).map(([name, c]) => [
+    Object.entries(parsed).map(([name, c]) => [
       name,
       Object.freeze({
         name,

@@ -22,6 +22,30 @@ function url(fallback: string, ...protocols: string[]) {
     .default(fallback);
 }
 
+function list(itemProblem: (item: string) => string | undefined) {
+  return z
+    .string()
+    .default('')
+    .transform((value) => value.split(',').map((item) => item.trim()))
+    .transform((items) => items.filter((item) => item !== ''))
+    .superRefine((items, ctx) => {
+      for (const message of items.map(itemProblem)) {
+        if (message !== undefined) ctx.addIssue({ code: 'custom', message });
+      }
+    });
+}
+
+/** As browsers send it: no path, no default port, no `*`. */
+function originProblem(item: string): string | undefined {
+  const origin = URL.canParse(item) ? new URL(item).origin : 'null';
+  if (origin === item && /^https?:/.test(item)) return undefined;
+  return `"${item}" is no origin such as https://app.example.com`;
+}
+
+function hostProblem(item: string): string | undefined {
+  return /^[a-z0-9._-]+$/.test(item) ? undefined : `"${item}" is no host name in lower case, without a port`;
+}
+
 /**
  * Every environment variable that Holdfast reads, with its default. Times are milliseconds, sizes bytes. The official
  * Temporal variables for TLS and API keys are read by `@temporalio/envconfig` beside these.
@@ -31,6 +55,24 @@ const schema = z.object({
   PORT: integer(8080, 0, 65_535),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   HOLDFAST_CONFIG: text('holdfast.config.json'),
+
+  /**
+   * Without any API key in the configuration file, Holdfast only listens on a loopback address. `true`: on any HOST, since
+   * something else guards the port. Without meaning where there are keys: they are always asked for.
+   */
+  ALLOW_ANONYMOUS: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true'),
+  /**
+   * Without any API key: the host names with a dot under which it may be called, separated by commas. Addresses, names
+   * without a dot and those below `.localhost` always work.
+   */
+  ALLOWED_HOSTS: list(hostProblem),
+  /** The origins of web pages that may call the API from a browser, separated by commas. */
+  CORS_ORIGINS: list(originProblem),
+  /** Requests a second for each API key that has no `rate` of its own; twice as many at once. 0: no limit. */
+  RATE_PER_SECOND: integer(1_000, 0, 1_000_000),
 
   REDIS_URL: url('redis://127.0.0.1:6379', 'redis:', 'rediss:'),
   DATABASE_URL: url('postgres://127.0.0.1:5432/holdfast', 'postgres:', 'postgresql:'),

@@ -13,6 +13,7 @@ const COMMANDS = {
   stack: { file: 'dist/dev/stack-main.js', args: [], alone: true },
   bench: { file: 'dist/bench/main.js', args: [] },
   faults: { file: 'dist/test/faults/run.js', args: [] },
+  keys: { file: 'dist/config/keys-main.js', args: [] },
   test: { file: 'node_modules/vitest/vitest.mjs', args: ['run'] },
 };
 

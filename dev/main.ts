@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCollections } from '../config/collections.ts';
+import { readConfigFile } from '../config/config-file.ts';
 import { readEnvironment } from '../config/environment.ts';
+import { requireKeysBeyondLoopback } from '../config/exposure.ts';
 import { ROOT } from './clone.ts';
 import { writeEnvFile } from './env-file.ts';
 import { readableLine } from './log-line.ts';
@@ -24,8 +25,10 @@ const READY_MS = 120_000;
 
 /** `npm run dev`: everything, in the foreground, until Ctrl-C. */
 await inForeground(async (session) => {
-  const { HOST, PORT, HOLDFAST_CONFIG } = readEnvironment();
-  readCollections(HOLDFAST_CONFIG);
+  const environment = readEnvironment();
+  const { HOST, PORT } = environment;
+  const { keys } = readConfigFile(environment.HOLDFAST_CONFIG);
+  requireKeysBeyondLoopback(environment, keys);
   for (const part of Object.values(PARTS)) {
     if (!existsSync(join(ROOT, part))) throw new Problem(`${part} is missing: nothing was started`);
   }
@@ -42,7 +45,7 @@ await inForeground(async (session) => {
   session.keep(await part(session, 'worker', PARTS.worker, env));
   session.keep(await part(session, 'API', PARTS.api, env));
   await untilApiIsReady(session, url);
-  session.progress(await welcome(url, addresses));
+  session.progress(await welcome({ url, addresses, needsKey: keys.length > 0 }));
 });
 
 function part({ progress }: Session, name: string, file: string, env: NodeJS.ProcessEnv): Promise<Child> {

@@ -3,10 +3,18 @@ import { join } from 'node:path';
 import { ROOT } from './clone.ts';
 import type { Addresses } from './stack.ts';
 
+export interface Welcome {
+  readonly url: string;
+  readonly addresses: Addresses;
+  /** Whether requests need an API key. */
+  readonly needsKey: boolean;
+}
+
 /** What `npm run dev` shows when all is ready: where things are, and something to try. */
-export async function welcome(url: string, addresses: Addresses): Promise<string> {
+export async function welcome({ url, addresses, needsKey }: Welcome): Promise<string> {
   const entries = `${url}/v1/collections`;
-  const json = "-H 'content-type: application/json'";
+  const key = needsKey ? ' -H "authorization: Bearer $HOLDFAST_KEY"' : '';
+  const json = `-H 'content-type: application/json'${key}`;
   return [
     '',
     'Holdfast is ready (Ctrl-C stops everything; the data stay in .holdfast/).',
@@ -19,7 +27,7 @@ export async function welcome(url: string, addresses: Addresses): Promise<string
     'Try it: a cart is queued, then persisted behind the scenes; an order is in PostgreSQL when the answer comes.',
     '',
     `  curl -i -X PUT ${entries}/carts/entries/alice ${json} -d '{"items":["tea"]}'`,
-    `  curl -i ${entries}/carts/entries/alice`,
+    `  curl -i ${entries}/carts/entries/alice${key}`,
     `  curl -i -X PUT ${entries}/orders/entries/1001 ${json} -d '{"total":42}'`,
     '',
   ].join('\n');

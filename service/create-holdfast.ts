@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Collections } from '../config/collections.ts';
 import type { Environment } from '../config/environment.ts';
+import { type ApiKey, rateLimitsOf } from '../config/keys.ts';
 import type { SettingsError } from '../config/problem.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
@@ -20,6 +21,7 @@ import { createHealth } from './health.ts';
 import type { Holdfast } from './holdfast.ts';
 import { createOffers } from './offer-batch.ts';
 import { createPendingBatches } from './pending-batches.ts';
+import { startRateLimits } from './rate-limits.ts';
 import { createReader } from './read.ts';
 import { createRedisPatience } from './redis-patience.ts';
 import { createRedisCheck } from './redis-settings.ts';
@@ -45,10 +47,12 @@ const CLOSE_CONNECTIONS_MS = 500;
 export function createHoldfast(deps: {
   readonly environment: Environment;
   readonly collections: Collections;
+  /** For their rate limits. */
+  readonly keys: readonly ApiKey[];
   readonly log: Logger;
   readonly onFatal: (error: SettingsError) => void;
 }): Holdfast {
-  const { environment, collections, log, onFatal } = deps;
+  const { environment, collections, keys, log, onFatal } = deps;
   const temporal = connectTemporal({ environment });
   const database = createDatabase({
     url: environment.DATABASE_URL,
@@ -92,6 +96,7 @@ export function createHoldfast(deps: {
   const explain = createExplain(ctx, epochs, batches);
   const stopFollowing = followBatches(ctx, epochs, waiters, flusher);
   const stopSweeping = startSweeper(ctx, epochs);
+  const rateLimits = startRateLimits(ctx, rateLimitsOf(keys, environment));
   const deadLetters = createDeadLetters(ctx, repairs);
   const writer = { 'write-behind': writeBehind, 'write-through': writeThrough };
 
@@ -105,6 +110,7 @@ export function createHoldfast(deps: {
         return await deadLetters.retryDeadLetter(id, decider, deadline);
       },
     },
+    rateLimits,
     read: reader.read,
     put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
     delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
@@ -115,6 +121,7 @@ export function createHoldfast(deps: {
     async close(deadlineAt) {
       topology.stop();
       stopSweeping();
+      rateLimits.stop();
       const flushBy = deadlineAt - CLOSE_CONNECTIONS_MS;
       await beforeDeadline(flusher.flush(flushBy), flushBy).catch((error: unknown) => {
         log.warn(

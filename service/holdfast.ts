@@ -10,6 +10,7 @@ import type { IdempotencyKey } from '../domain/idempotency.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import type { Operations } from './operations.ts';
+import type { RateLimits } from './rate-limiter.ts';
 
 export interface RequestOptions {
   /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */
@@ -81,6 +82,7 @@ export interface DependencyHealth {
 export interface Holdfast {
   readonly collections: Collections;
   readonly operations: Operations;
+  readonly rateLimits: RateLimits;
   /** @throws dependency-unavailable, deadline-exceeded. */
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
   /**

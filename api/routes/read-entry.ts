@@ -5,6 +5,7 @@ import { entryOf } from '../path.ts';
 import { notModified } from '../preconditions.ts';
 import { problemResponse } from '../problem.ts';
 import { ENTRY_PATH, type Route } from '../route.ts';
+import { SECURITY_HEADERS } from '../security-headers.ts';
 
 /** `GET /v1/collections/{collection}/entries/{key}`: the value itself, byte for byte as it is kept. */
 export const readEntry: Route = {
@@ -36,7 +37,7 @@ export const readEntry: Route = {
           'cache-control': 'no-cache',
           'cache-status': cacheStatus(result),
           'x-request-id': requestId(c.env),
-          'x-content-type-options': 'nosniff',
+          ...SECURITY_HEADERS,
         },
       });
     },

@@ -50,3 +50,6 @@ export function partitionKeys(partition: number): PartitionKeys {
 
 /** The channel on which scripts tell waiting processes of batches: `queued <batch>`, `persisted <batch> …`, `refused <batch>`. */
 export const EVENTS_CHANNEL = 'hf:events';
+
+/** What the API processes are asked for with each API key: no partition's, and no harm done where it is lost. */
+export const DEMAND_KEY = 'hf:rate:demand';

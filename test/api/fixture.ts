@@ -5,6 +5,8 @@ import { pino } from 'pino';
 import { afterEach } from 'vitest';
 import type { ApiDeps } from '../../api/api-env.ts';
 import { createApiServer } from '../../api/server.ts';
+import { rateLimitsOf } from '../../config/keys.ts';
+import { createRateLimiter } from '../../service/rate-limiter.ts';
 import { createFakeHoldfast, type FakeHoldfast } from '../support/fake-holdfast.ts';
 
 export interface ApiFixture {
@@ -30,13 +32,18 @@ afterEach(() => {
 });
 
 /** An API on a free port, over a fake Holdfast. Ends with the test. */
-export async function startApi(limits: Partial<ApiDeps['limits']> = {}): Promise<ApiFixture> {
-  const holdfast = createFakeHoldfast();
+export async function startApi(
+  limits: Partial<ApiDeps['limits']> = {},
+  { keys = [], ...settings }: Partial<ApiDeps['settings'] & Pick<ApiDeps, 'keys'>> = {},
+): Promise<ApiFixture> {
+  const holdfast = createFakeHoldfast(createRateLimiter(rateLimitsOf(keys, { RATE_PER_SECOND: 0 })));
   const stopping = new AbortController();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void logged.push(JSON.parse(line)) });
   const server = createApiServer({
     holdfast,
+    keys,
+    settings: { ALLOWED_HOSTS: [], CORS_ORIGINS: [], ...settings },
     log,
     stopping: stopping.signal,
     limits: { MAX_VALUE_BYTES: 1_024, MAX_REQUESTS_IN_FLIGHT: 100, REQUEST_DEADLINE_MS: 5_000, ...limits },

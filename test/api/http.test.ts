@@ -3,7 +3,7 @@ import { Client } from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type RunningApi, runApi } from '../../api/run.ts';
-import { readCollections } from '../../config/collections.ts';
+import { readConfigFile } from '../../config/config-file.ts';
 import { type Environment, readEnvironment } from '../../config/environment.ts';
 import { createHoldfast } from '../../service/create-holdfast.ts';
 import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
@@ -40,13 +40,13 @@ beforeAll(async () => {
     worker = runWorker({ environment, logger: log, signal: stopWorker.signal, onReady: resolve });
     worker.catch(reject);
   });
-  const collections = readCollections('holdfast.config.json');
+  const { collections, keys } = readConfigFile('holdfast.config.json');
   for (let i = 0; i < 2; i += 1) {
     const onFatal = (error: Error) => {
       throw error;
     };
-    const holdfast = createHoldfast({ environment, collections, log, onFatal });
-    apis.push(await runApi({ environment, holdfast, log }));
+    const holdfast = createHoldfast({ environment, collections, keys, log, onFatal });
+    apis.push(await runApi({ environment, holdfast, keys, log }));
   }
 });
 

@@ -216,7 +216,7 @@ test('a running API says where it listens, and closes Holdfast when it stops', a
   const holdfast = createFakeHoldfast();
   const environment = readEnvironment({ PORT: '0' });
   const log = pino({ level: 'silent' });
-  const api = await runApi({ environment, holdfast, log });
+  const api = await runApi({ environment, holdfast, keys: [], log });
   expect((await fetch(`${api.url}/livez`)).status).toBe(200);
   await api.stop();
   expect(holdfast.closed).toBe(true);
@@ -226,7 +226,7 @@ test('a port in use is one clear line, and Holdfast is closed again', async () =
   const { port } = await startApi();
   const holdfast = createFakeHoldfast();
   const environment = readEnvironment({ PORT: String(port) });
-  await expect(runApi({ environment, holdfast, log: pino({ level: 'silent' }) })).rejects.toThrow(
+  await expect(runApi({ environment, holdfast, keys: [], log: pino({ level: 'silent' }) })).rejects.toThrow(
     `PORT: ${port} on 127.0.0.1 is in use`,
   );
   expect(holdfast.closed).toBe(true);

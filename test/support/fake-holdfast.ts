@@ -11,6 +11,7 @@ import type {
   WriteOptions,
 } from '../../service/holdfast.ts';
 import type { Operations } from '../../service/operations.ts';
+import { createRateLimiter, type RateLimits } from '../../service/rate-limiter.ts';
 
 /** The three collections of the shipped config, and a counter that is written through. */
 const FAKE_COLLECTIONS: Collections = new Map(
@@ -77,10 +78,11 @@ export interface FakeHoldfast extends Holdfast {
 }
 
 /** Holdfast in a `Map`, to test what the API makes of each answer and error of the real one. */
-export function createFakeHoldfast(): FakeHoldfast {
+export function createFakeHoldfast(rateLimits: RateLimits = createRateLimiter(new Map())): FakeHoldfast {
   let version = 1_790_000_000_000_000;
   const fake: FakeHoldfast & { closed: boolean } = {
     collections: FAKE_COLLECTIONS,
+    rateLimits,
     calls: [],
     entries: new Map(),
     closed: false,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCollections } from '../../config/collections.ts';
+import { readConfigFile } from '../../config/config-file.ts';
 import { SettingsError } from '../../config/problem.ts';
 
 let folder: string;
@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function readText(text: string) {
   const path = join(folder, 'holdfast.config.json');
   writeFileSync(path, text);
-  return readCollections(path);
+  return readConfigFile(path).collections;
 }
 
 const readJson = (collections: unknown) => readText(JSON.stringify({ collections }));
@@ -32,7 +32,7 @@ function problemsOf(read: () => unknown): readonly string[] {
 }
 
 test('the shipped file gives the three collections of the documentation', () => {
-  const collections = readCollections(resolve(import.meta.dirname, '../../holdfast.config.json'));
+  const collections = readConfigFile(resolve(import.meta.dirname, '../../holdfast.config.json')).collections;
   expect([...collections.values()]).toEqual([
     {
       name: 'orders',
@@ -113,6 +113,6 @@ describe('problems', () => {
   );
 
   test('a file that is not there is named', () => {
-    expect(problemsOf(() => readCollections(join(folder, 'none.json')))[0]).toMatch(/none\.json: ENOENT/);
+    expect(problemsOf(() => readConfigFile(join(folder, 'none.json')))[0]).toMatch(/none\.json: ENOENT/);
   });
 });
