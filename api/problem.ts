@@ -15,7 +15,7 @@ export type HttpErrorCode =
 export type ProblemCode = ErrorCode | HttpErrorCode;
 
 /** The one mapping of error codes to HTTP. Titles never change from one occurrence to the next. */
-const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
+export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
   'route-not-found': { status: 404, title: 'There is nothing at this path' },
   'collection-not-found': { status: 404, title: 'The collection is not configured' },
