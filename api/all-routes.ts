@@ -2,11 +2,14 @@ import type { Route } from './route.ts';
 import { deleteEntry } from './routes/delete-entry.ts';
 import { discardDeadLetter } from './routes/discard-dead-letter.ts';
 import { discardWrites } from './routes/discard-writes.ts';
+import { docsAsset } from './routes/docs-asset.ts';
+import { docsPage } from './routes/docs-page.ts';
 import { explainEntry } from './routes/explain-entry.ts';
 import { incrementEntry } from './routes/increment-entry.ts';
 import { listCollections } from './routes/list-collections.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { livez } from './routes/livez.ts';
+import { openApiJson } from './routes/openapi-json.ts';
 import { putEntry } from './routes/put-entry.ts';
 import { readEntry } from './routes/read-entry.ts';
 import { readyz } from './routes/readyz.ts';
@@ -26,4 +29,7 @@ export const ROUTES: readonly Route[] = [
   discardDeadLetter,
   readyz,
   livez,
+  openApiJson(() => ROUTES),
+  docsPage,
+  docsAsset,
 ];

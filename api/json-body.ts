@@ -1,10 +1,7 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { HoldfastError } from '../domain/errors.ts';
 import type { ApiContext } from './api-env.ts';
 import { type BodyLimits, readJsonText } from './body.ts';
-
-/** Why somebody decided something: asked for wherever a write is given up. */
-export const reason = z.string().trim().min(1).max(500);
 
 /**
  * The body of a request, checked against a schema. Not for values of entries: JSON.parse would round their numbers.

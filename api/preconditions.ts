@@ -32,8 +32,8 @@ export function writeCondition(headers: IncomingHttpHeaders): WriteCondition | u
   return { ifVersion: version };
 }
 
-/** Whether `If-None-Match` of a read names the version of an entry that exists: nothing new to send. */
-export function notModified(header: string | undefined, version: Version): boolean {
+/** Whether `If-None-Match` of a read names the version of an entry (or of a document) that exists: nothing new to send. */
+export function notModified(header: string | undefined, version: Version | string): boolean {
   if (header === undefined) return false;
   const tag = `"${version}"`;
   if (header === tag || header.trim() === '*') return true;

@@ -20,7 +20,7 @@ export type HttpErrorCode =
 export type ProblemCode = ErrorCode | HttpErrorCode;
 
 /** The one mapping of error codes to HTTP. Titles never change from one occurrence to the next. */
-const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
+export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
   unauthenticated: { status: 401, title: 'An API key is needed' },
   forbidden: { status: 403, title: 'This is not allowed' },

@@ -19,7 +19,8 @@ export interface Route {
   readonly access: 'public' | 'read' | 'write' | 'ops';
   /** Answered however busy the process is. */
   readonly probe?: true;
-  readonly operation?: Operation;
+  /** `null`: no part of the API, such as the files that a page asks for. */
+  readonly operation: Operation | null;
   readonly handler: (deps: ApiDeps) => ApiHandler;
 }
 
@@ -31,6 +32,9 @@ export interface Operation {
   readonly summary: string;
   /** Markdown. */
   readonly description?: string;
+  /** Values of the path's parameters with which the examples work; else those of `openapi/parameters.ts`. */
+  readonly at?: Readonly<Record<string, string>>;
+  /** Each member may carry a `description` and `examples` by `.meta`. */
   readonly query?: z.ZodObject;
   /** Headers of the request that mean something here, beside those of every request. */
   readonly headers?: readonly RequestHeader[];

@@ -74,6 +74,8 @@ function scopeCheck({ access, path }: Route): (caller: Caller, c: ApiContext) =>
 
 /** What `Accept` must let pass: what the route answers. Problems come as they are, whatever it says. */
 function acceptable({ operation }: Route): Check {
+  // Files of one type each, for the page that asks for them.
+  if (operation === null) return () => undefined;
   const answers = Object.values(operation?.answers ?? { 200: {} });
   const types = [...new Set(answers.map(({ type }) => type ?? 'application/json'))];
   const [usual] = types;

@@ -4,6 +4,8 @@ import { withIdempotencyKey } from '../idempotency-key.ts';
 import { entryOf } from '../path.ts';
 import { receiptResponse } from '../receipt.ts';
 import { ENTRY_PATH, type Route } from '../route.ts';
+import { receipt } from '../schemas/receipt.ts';
+import { RECEIPT, RECEIPT_HEADERS, WRITE_PROBLEMS } from '../write-operation.ts';
 import { writeOptions } from '../write-options.ts';
 
 /** `DELETE /v1/collections/{collection}/entries/{key}`: deleting what is absent is fine. */
@@ -12,6 +14,23 @@ export const deleteEntry: Route = {
   path: ENTRY_PATH,
   effect: 'write',
   access: 'write',
+  operation: {
+    id: 'deleteEntry',
+    tag: 'Entries',
+    summary: 'Delete an entry',
+    description: 'Deleting what is absent is fine.',
+    headers: ['prefer', 'if-match', 'idempotency-key'],
+    answers: {
+      200: { description: 'Persisted.', schema: receipt, headers: RECEIPT_HEADERS },
+      202: {
+        description: 'Cached or queued, as `state` says.',
+        schema: receipt,
+        headers: RECEIPT_HEADERS,
+        example: RECEIPT,
+      },
+    },
+    problems: WRITE_PROBLEMS,
+  },
   handler:
     ({ holdfast }) =>
     async (c, deadlineAt) => {

@@ -1,28 +1,12 @@
-import { z } from 'zod';
-import { COLLECTION_NAME, keyProblem } from '../../domain/entry.ts';
-import { MAX_VERSION } from '../../domain/version.ts';
-import { readBody, reason } from '../json-body.ts';
+import { readBody } from '../json-body.ts';
 import { jsonResponse } from '../json-response.ts';
 import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
+import { discardRequest, discardResult } from '../schemas/discard.ts';
+import type { Shape } from '../schemas/shape.ts';
 
-const MAX_ENTRIES = 1_000;
-/** So many entries with the longest keys. */
+/** As many entries as it takes, with the longest keys. */
 const MAX_BODY_BYTES = 1024 * 1024;
-
-const body = z.strictObject({
-  entries: z
-    .array(
-      z.strictObject({
-        collection: z.string().regex(COLLECTION_NAME),
-        key: z.string().refine((key) => keyProblem(key) === undefined, 'is no key'),
-        version: z.int().min(1).max(MAX_VERSION).optional(),
-      }),
-    )
-    .min(1)
-    .max(MAX_ENTRIES),
-  reason,
-});
 
 /** `POST /ops/v1/batches/{workflowId}/discard`: gives up pending writes of a batch for good. */
 export const discardWrites: Route = {
@@ -30,13 +14,40 @@ export const discardWrites: Route = {
   path: '/ops/v1/batches/:workflowId/discard',
   effect: 'write',
   access: 'ops',
+  operation: {
+    id: 'discardWrites',
+    tag: 'Operations',
+    summary: 'Give up pending writes of a batch, for good',
+    description: 'May be repeated: what was discarded is answered as `already-listed`.',
+    body: {
+      type: 'application/json',
+      required: true,
+      schema: discardRequest,
+      examples: {
+        'one write': {
+          entries: [{ collection: 'carts', key: 'ada', version: 1_790_000_000_000_000 }],
+          reason: 'sent by mistake',
+        },
+        'whatever the batch holds of an entry': {
+          entries: [{ collection: 'carts', key: 'ada' }],
+          reason: 'sent by mistake',
+        },
+      },
+    },
+    answers: { 200: { description: 'What became of each entry.', schema: discardResult } },
+    problems: ['batch-not-found', 'dependency-unavailable', 'deadline-exceeded'],
+  },
   handler:
     ({ holdfast }) =>
     async (c, deadlineAt) => {
       const workflowId = c.req.param('workflowId') ?? '';
-      const request = await readBody(c, body, { maxBytes: MAX_BODY_BYTES, deadlineAt });
+      const request = await readBody(c, discardRequest, { maxBytes: MAX_BODY_BYTES, deadlineAt });
       const by = `api ${requestId(c.env)}`;
-      const result = await holdfast.operations.discardWrites(workflowId, { ...request, by }, { deadlineAt });
+      const result: Shape<typeof discardResult> = await holdfast.operations.discardWrites(
+        workflowId,
+        { ...request, by },
+        { deadlineAt },
+      );
       return jsonResponse(c, JSON.stringify(result));
     },
 };

@@ -4,6 +4,7 @@ import { collectionNamed } from '../collection.ts';
 import { jsonResponse } from '../json-response.ts';
 import { entryOf } from '../path.ts';
 import { ENTRY_PATH, type Route } from '../route.ts';
+import { explanation } from '../schemas/explanation.ts';
 
 /** `GET …/{key}/explanation`: why a read gives what it gives. */
 export const explainEntry: Route = {
@@ -11,6 +12,15 @@ export const explainEntry: Route = {
   path: `${ENTRY_PATH}/explanation`,
   effect: 'read',
   access: 'read',
+  operation: {
+    id: 'explainEntry',
+    tag: 'Entries',
+    summary: 'Explain what a read gives',
+    description:
+      'The cached value, the pending write with its batch, the row, and which of them wins. Changes nothing.',
+    answers: { 200: { description: 'Every copy of the entry.', schema: explanation } },
+    problems: ['collection-not-found', 'dependency-unavailable'],
+  },
   handler:
     ({ holdfast }) =>
     async (c, deadlineAt) => {

@@ -2,13 +2,17 @@ import { z } from 'zod';
 import { HoldfastError } from '../../domain/errors.ts';
 import { jsonResponse } from '../json-response.ts';
 import type { Route } from '../route.ts';
+import { deadLetterList } from '../schemas/dead-letter.ts';
+import { queryInteger } from '../schemas/query-integer.ts';
+import type { Shape } from '../schemas/shape.ts';
 
 const MAX_LIMIT = 200;
 
-const wholeNumber = z.string().regex(/^\d{1,15}$/, 'must be a whole number');
 const query = z.strictObject({
-  after: wholeNumber.default('0').transform(Number),
-  limit: wholeNumber.default('50').transform(Number).pipe(z.number().min(1).max(MAX_LIMIT)),
+  after: queryInteger(0, 999_999_999_999_999, 0).describe(
+    'Only those with a higher id: `next` of the page before.',
+  ),
+  limit: queryInteger(1, MAX_LIMIT, 50).describe('How many at most.'),
 });
 
 /** `GET /ops/v1/dead-letters?after=&limit=`: oldest first; `next` is the `after` of the next page, or null. */
@@ -17,6 +21,15 @@ export const listDeadLetters: Route = {
   path: '/ops/v1/dead-letters',
   effect: 'read',
   access: 'ops',
+  operation: {
+    id: 'listDeadLetters',
+    tag: 'Operations',
+    summary: 'List the writes that did not reach their rows',
+    description: 'Oldest first, in pages.',
+    query,
+    answers: { 200: { description: 'A page of them.', schema: deadLetterList } },
+    problems: ['dependency-unavailable'],
+  },
   handler:
     ({ holdfast }) =>
     async (c) => {
@@ -29,6 +42,7 @@ export const listDeadLetters: Route = {
       }
       const deadLetters = await holdfast.operations.listDeadLetters(page.data);
       const last = deadLetters.length < page.data.limit ? undefined : deadLetters.at(-1);
-      return jsonResponse(c, JSON.stringify({ deadLetters, next: last?.id ?? null }));
+      const list = { deadLetters, next: last?.id ?? null } satisfies Shape<typeof deadLetterList>;
+      return jsonResponse(c, JSON.stringify(list));
     },
 };

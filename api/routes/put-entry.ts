@@ -5,6 +5,9 @@ import { counterDigits, requireJsonText } from '../json-value.ts';
 import { entryOf } from '../path.ts';
 import { receiptResponse } from '../receipt.ts';
 import { ENTRY_PATH, type Route } from '../route.ts';
+import { jsonValue } from '../schemas/json-value.ts';
+import { receipt } from '../schemas/receipt.ts';
+import { RECEIPT, RECEIPT_HEADERS, WRITE_PROBLEMS } from '../write-operation.ts';
 import { writeOptions } from '../write-options.ts';
 
 /** `PUT /v1/collections/{collection}/entries/{key}`: sets the value; the body is any JSON value, or a counter's integer. */
@@ -13,6 +16,35 @@ export const putEntry: Route = {
   path: ENTRY_PATH,
   effect: 'write',
   access: 'write',
+  operation: {
+    id: 'putEntry',
+    tag: 'Entries',
+    summary: 'Set the value of an entry',
+    description:
+      'The body is the value: any JSON value, or the integer of a counter. How safe the write is when the answer comes, `state` says.',
+    headers: ['prefer', 'if-match', 'if-none-match', 'idempotency-key'],
+    body: {
+      type: 'application/json',
+      required: true,
+      schema: jsonValue,
+      examples: {
+        'a cart': { items: ['tea', 'honey'], note: null },
+        'a list': [1, 2.5, 'three'],
+        'a text': 'any JSON value will do',
+      },
+    },
+    answers: {
+      200: { description: 'Persisted.', schema: receipt, headers: RECEIPT_HEADERS },
+      201: { description: 'Persisted, and the entry is new.', schema: receipt, headers: RECEIPT_HEADERS },
+      202: {
+        description: 'Cached or queued, as `state` says.',
+        schema: receipt,
+        headers: RECEIPT_HEADERS,
+        example: RECEIPT,
+      },
+    },
+    problems: WRITE_PROBLEMS,
+  },
   handler:
     ({ holdfast, limits }) =>
     async (c, deadlineAt) => {

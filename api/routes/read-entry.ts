@@ -5,6 +5,7 @@ import { entryOf } from '../path.ts';
 import { notModified } from '../preconditions.ts';
 import { problemResponse } from '../problem.ts';
 import { ENTRY_PATH, type Route } from '../route.ts';
+import { jsonValue } from '../schemas/json-value.ts';
 import { SECURITY_HEADERS } from '../security-headers.ts';
 
 /** `GET /v1/collections/{collection}/entries/{key}`: the value itself, byte for byte as it is kept. */
@@ -13,6 +14,24 @@ export const readEntry: Route = {
   path: ENTRY_PATH,
   effect: 'read',
   access: 'read',
+  operation: {
+    id: 'getEntry',
+    tag: 'Entries',
+    summary: 'Read the value of an entry',
+    description:
+      'The body is the value itself. A read sees every write that was acknowledged before it began.',
+    headers: ['if-none-match-read'],
+    answers: {
+      200: {
+        description: 'The value.',
+        schema: jsonValue,
+        example: { items: ['tea', 'honey'], note: null },
+        headers: ['etag', 'cache-status'],
+      },
+      304: { description: 'Nothing has changed.', headers: ['etag', 'cache-status'] },
+    },
+    problems: ['collection-not-found', 'entry-not-found', 'dependency-unavailable'],
+  },
   handler:
     ({ holdfast }) =>
     async (c, deadlineAt) => {

@@ -1,15 +1,14 @@
+import type { z } from 'zod';
 import type { DependencyHealth } from '../../service/holdfast.ts';
 import { jsonResponse } from '../json-response.ts';
 import type { Route } from '../route.ts';
+import { readiness, type readinessStatus } from '../schemas/health.ts';
+import type { Shape } from '../schemas/shape.ts';
 
 /** Probes that come closer together than this share one look at the dependencies, in ms. */
 const KEEP_MS = 500;
 
-/**
- * `ready`; `degraded`: something is down, and all that works without it goes on, so requests should keep coming;
- * `unavailable`: next to nothing works; `stopping`: the process is on its way down.
- */
-type Readiness = 'ready' | 'degraded' | 'unavailable' | 'stopping';
+type Readiness = z.infer<typeof readinessStatus>;
 
 /** `GET /readyz`: each dependency, with what still works without it. `503` where requests should go elsewhere. */
 export const readyz: Route = {
@@ -18,6 +17,17 @@ export const readyz: Route = {
   effect: 'read',
   access: 'public',
   probe: true,
+  operation: {
+    id: 'getReadiness',
+    tag: 'Probes',
+    summary: 'Whether requests should come to this process',
+    description: 'Each dependency, what is wrong with it, and what still works without it.',
+    answers: {
+      200: { description: '`ready` or `degraded`.', schema: readiness },
+      503: { description: '`unavailable` or `stopping`: requests should go elsewhere.', schema: readiness },
+    },
+    problems: [],
+  },
   handler: ({ holdfast, stopping }) => {
     let health: Promise<readonly DependencyHealth[]> | undefined;
     let askedAt = 0;
@@ -27,15 +37,16 @@ export const readyz: Route = {
         health = holdfast.health();
       }
       const dependencies = await health;
-      const status = stopping.aborted ? 'stopping' : readiness(dependencies);
+      const status = stopping.aborted ? 'stopping' : readinessOf(dependencies);
       const code = status === 'ready' || status === 'degraded' ? 200 : 503;
-      return jsonResponse(c, JSON.stringify({ status, dependencies }), code);
+      const answer = { status, dependencies } satisfies Shape<typeof readiness>;
+      return jsonResponse(c, JSON.stringify(answer), code);
     };
   },
 };
 
 /** Any one of them may be down, once the service has begun; Redis together with another leaves nothing to offer. */
-function readiness(dependencies: readonly DependencyHealth[]): Readiness {
+function readinessOf(dependencies: readonly DependencyHealth[]): Readiness {
   if (dependencies.some(({ stopsAll }) => stopsAll)) return 'unavailable';
   const down = new Set(dependencies.filter(({ ok }) => !ok).map(({ dependency }) => dependency));
   if (down.has('redis') && (down.has('postgres') || down.has('temporal'))) return 'unavailable';
