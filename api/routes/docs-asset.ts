@@ -2,6 +2,7 @@ import { type Asset, docsAssets } from '../docs/assets.ts';
 import { requestId } from '../middleware/request-id.ts';
 import { HttpError } from '../problem.ts';
 import type { Route } from '../route.ts';
+import { SECURITY_HEADERS } from '../security-headers.ts';
 
 /** `GET /docs/{file}`: what the page of `/docs` asks for. */
 export const docsAsset: Route = {
@@ -26,7 +27,7 @@ export const docsAsset: Route = {
         vary: 'accept-encoding',
         'cache-control': 'public, max-age=31536000, immutable',
         'x-request-id': requestId(c.env),
-        'x-content-type-options': 'nosniff',
+        ...SECURITY_HEADERS,
       },
     });
   },

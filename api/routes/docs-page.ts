@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Assets, docsAssets } from '../docs/assets.ts';
 import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
+import { SECURITY_HEADERS } from '../security-headers.ts';
 
 /** Nothing from anywhere else, no script and no style in the page. `data:` is for the icons in the style sheet. */
 const POLICY = [
@@ -33,10 +34,10 @@ export const docsPage: Route = {
       headers: {
         'content-type': 'text/html; charset=utf-8',
         'cache-control': 'no-cache',
-        'content-security-policy': POLICY,
         'referrer-policy': 'no-referrer',
         'x-request-id': requestId(c.env),
-        'x-content-type-options': 'nosniff',
+        ...SECURITY_HEADERS,
+        'content-security-policy': POLICY,
       },
     }),
 };

@@ -4,6 +4,7 @@ import { requestId } from '../middleware/request-id.ts';
 import { openApiDocument } from '../openapi/document.ts';
 import { notModified } from '../preconditions.ts';
 import type { Route } from '../route.ts';
+import { SECURITY_HEADERS } from '../security-headers.ts';
 
 /**
  * `GET /openapi.json`: the OpenAPI 3.1 document of all routes, this one among them. Made once, at the start: `routes` is
@@ -42,7 +43,7 @@ export function openApiJson(routes: () => readonly Route[]): Route {
             etag: `"${digest}"`,
             'cache-control': 'no-cache',
             'x-request-id': requestId(c.env),
-            'x-content-type-options': 'nosniff',
+            ...SECURITY_HEADERS,
           },
         });
       };
