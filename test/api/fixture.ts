@@ -2,10 +2,12 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { pino } from 'pino';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { ApiDeps } from '../../api/api-env.ts';
 import { createApiServer } from '../../api/server.ts';
+import type { Collections } from '../../config/collections.ts';
 import { createFakeHoldfast, type FakeHoldfast } from '../support/fake-holdfast.ts';
+import { documentProblems } from '../support/openapi.ts';
 
 export interface ApiFixture {
   readonly holdfast: FakeHoldfast;
@@ -14,6 +16,7 @@ export interface ApiFixture {
   readonly stopping: AbortController;
   /** The lines logged so far, parsed. */
   readonly logged: Record<string, unknown>[];
+  /** Every answer is checked against the OpenAPI document. */
   request(method: string, path: string, init?: RequestInit): Promise<Response>;
   /** Sends bytes as they are on a connection of their own; resolves with all that came back once the server closed it. */
   raw(...parts: (string | Buffer)[]): Promise<string>;
@@ -30,8 +33,11 @@ afterEach(() => {
 });
 
 /** An API on a free port, over a fake Holdfast. Ends with the test. */
-export async function startApi(limits: Partial<ApiDeps['limits']> = {}): Promise<ApiFixture> {
-  const holdfast = createFakeHoldfast();
+export async function startApi(
+  limits: Partial<ApiDeps['limits']> = {},
+  collections?: Collections,
+): Promise<ApiFixture> {
+  const holdfast = createFakeHoldfast(collections);
   const stopping = new AbortController();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void logged.push(JSON.parse(line)) });
@@ -51,7 +57,11 @@ export async function startApi(limits: Partial<ApiDeps['limits']> = {}): Promise
     port,
     stopping,
     logged,
-    request: (method, path, init) => fetch(`http://127.0.0.1:${port}${path}`, { ...init, method }),
+    async request(method, path, init) {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...init, method });
+      await expectDocumented(method, path, response.clone());
+      return response;
+    },
     async raw(...parts) {
       const socket = connect(port, '127.0.0.1');
       const received: Buffer[] = [];
@@ -71,4 +81,11 @@ export function message(method: string, target: string, headers: string[] = [], 
 
 export async function problemOf(response: Response): Promise<Record<string, unknown>> {
   return (await response.json()) as Record<string, unknown>;
+}
+
+async function expectDocumented(method: string, path: string, response: Response): Promise<void> {
+  const { status, headers } = response;
+  const text = await response.text();
+  const answer = { status, text, header: (name: string) => headers.get(name) ?? undefined };
+  expect(documentProblems(method, path, answer), `${method} ${path} → ${status}`).toEqual([]);
 }

@@ -77,10 +77,10 @@ export interface FakeHoldfast extends Holdfast {
 }
 
 /** Holdfast in a `Map`, to test what the API makes of each answer and error of the real one. */
-export function createFakeHoldfast(): FakeHoldfast {
+export function createFakeHoldfast(collections: Collections = FAKE_COLLECTIONS): FakeHoldfast {
   let version = 1_790_000_000_000_000;
   const fake: FakeHoldfast & { closed: boolean } = {
-    collections: FAKE_COLLECTIONS,
+    collections,
     calls: [],
     entries: new Map(),
     closed: false,
