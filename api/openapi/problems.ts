@@ -8,7 +8,7 @@ import type { AnyAnswerHeader } from './headers.ts';
 const DETAIL = 'What happened, what it means for the data, what to do.';
 
 /** The problems that a route may answer although none of its own lists them. */
-export function commonProblems(route: Route): ProblemCode[] {
+function commonProblems(route: Route): ProblemCode[] {
   const codes: ProblemCode[] = ['invalid-request', 'method-not-allowed', 'not-acceptable', 'internal'];
   if (route.access !== 'public') codes.push('unauthenticated', 'forbidden', 'rate-limited');
   // A parameter that is empty, or holds a slash, is another path.

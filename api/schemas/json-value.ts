@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** NUL and half surrogate pairs: PostgreSQL's `jsonb` cannot hold them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what this refuses
-export const STORABLE_TEXT = /^[^\u0000\ud800-\udfff]*$/u;
+const STORABLE_TEXT = /^[^\u0000\ud800-\udfff]*$/u;
 
 const text = z.string().regex(STORABLE_TEXT);
 

@@ -3,7 +3,7 @@ import { PROBLEMS, type ProblemCode } from '../problem.ts';
 import { version } from './entry.ts';
 
 /** Every code there is, in the order of their statuses. */
-export const PROBLEM_CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
+const PROBLEM_CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
 
 /** `errors` points into the body. */
 const errors = z.array(

@@ -271,7 +271,7 @@ test.each([
   holdfast.before = () => {
     throw new HoldfastError(code, 'What happened.', { retryAfterSeconds: 2.5, dependency: 'redis' });
   };
-  const response = await request('PUT', CART, { body: Buffer.from('1') });
+  const response = await request('POST', `${VIEWS}/increment`);
   expect(response.status).toBe(status);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(response.headers.get('retry-after')).toBe(status === 503 ? '3' : null);

@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { pino } from 'pino';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import type { ApiDeps } from '../../api/api-env.ts';
 import { createApiServer } from '../../api/server.ts';
+import type { Collections } from '../../config/collections.ts';
 import { rateLimitsOf } from '../../config/keys.ts';
 import { createRateLimiter } from '../../service/rate-limiter.ts';
 import { createFakeHoldfast, type FakeHoldfast } from '../support/fake-holdfast.ts';
+import { documentProblems } from '../support/openapi.ts';
 
 export interface ApiFixture {
   readonly holdfast: FakeHoldfast;
@@ -16,6 +18,7 @@ export interface ApiFixture {
   readonly stopping: AbortController;
   /** The lines logged so far, parsed. */
   readonly logged: Record<string, unknown>[];
+  /** Every answer is checked against the OpenAPI document. */
   request(method: string, path: string, init?: RequestInit): Promise<Response>;
   /** Sends bytes as they are on a connection of their own; resolves with all that came back once the server closed it. */
   raw(...parts: (string | Buffer)[]): Promise<string>;
@@ -31,12 +34,19 @@ afterEach(() => {
   open.clear();
 });
 
+type ApiFixtureOptions = Partial<
+  ApiDeps['settings'] & Pick<ApiDeps, 'keys'> & { readonly collections: Collections }
+>;
+
 /** An API on a free port, over a fake Holdfast. Ends with the test. */
 export async function startApi(
   limits: Partial<ApiDeps['limits']> = {},
-  { keys = [], ...settings }: Partial<ApiDeps['settings'] & Pick<ApiDeps, 'keys'>> = {},
+  { keys = [], collections, ...settings }: ApiFixtureOptions = {},
 ): Promise<ApiFixture> {
-  const holdfast = createFakeHoldfast(createRateLimiter(rateLimitsOf(keys, { RATE_PER_SECOND: 0 })));
+  const holdfast = createFakeHoldfast({
+    collections,
+    rateLimits: createRateLimiter(rateLimitsOf(keys, { RATE_PER_SECOND: 0 })),
+  });
   const stopping = new AbortController();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void logged.push(JSON.parse(line)) });
@@ -58,7 +68,11 @@ export async function startApi(
     port,
     stopping,
     logged,
-    request: (method, path, init) => fetch(`http://127.0.0.1:${port}${path}`, { ...init, method }),
+    async request(method, path, init) {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...init, method });
+      await expectDocumented(method, path, response.clone());
+      return response;
+    },
     async raw(...parts) {
       const socket = connect(port, '127.0.0.1');
       const received: Buffer[] = [];
@@ -78,4 +92,11 @@ export function message(method: string, target: string, headers: string[] = [], 
 
 export async function problemOf(response: Response): Promise<Record<string, unknown>> {
   return (await response.json()) as Record<string, unknown>;
+}
+
+async function expectDocumented(method: string, path: string, response: Response): Promise<void> {
+  const { status, headers } = response;
+  const text = await response.text();
+  const answer = { status, text, header: (name: string) => headers.get(name) ?? undefined };
+  expect(documentProblems(method, path, answer), `${method} ${path} → ${status}`).toEqual([]);
 }

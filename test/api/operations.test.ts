@@ -154,7 +154,6 @@ test.each(['0', '-1', 'x', '1.5', '9'.repeat(17)])('%s is the id of no dead lett
 });
 
 test.each([
-  ['batch-not-found', 404],
   ['dead-letter-not-found', 404],
   ['dead-letter-discarded', 409],
   ['dead-letter-refused', 409],
@@ -166,4 +165,13 @@ test.each([
   const response = await post(`${LETTERS}/7/retry`);
   expect(response.status).toBe(status);
   expect(await problemOf(response)).toMatchObject({ code, detail: 'Why it was not done.' });
+});
+
+test('a batch that is settled, or never was, is batch-not-found', async () => {
+  const { post } = await startOperations({
+    discardWrites: () => Promise.reject(new HoldfastError('batch-not-found', 'It is settled.')),
+  });
+  const response = await post(DISCARD, { entries: [{ collection: 'carts', key: 'a' }], reason: 'x' });
+  expect(response.status).toBe(404);
+  expect(await problemOf(response)).toMatchObject({ code: 'batch-not-found', detail: 'It is settled.' });
 });

@@ -78,10 +78,16 @@ export interface FakeHoldfast extends Holdfast {
 }
 
 /** Holdfast in a `Map`, to test what the API makes of each answer and error of the real one. */
-export function createFakeHoldfast(rateLimits: RateLimits = createRateLimiter(new Map())): FakeHoldfast {
+export function createFakeHoldfast({
+  collections = FAKE_COLLECTIONS,
+  rateLimits = createRateLimiter(new Map()),
+}: {
+  readonly collections?: Collections | undefined;
+  readonly rateLimits?: RateLimits;
+} = {}): FakeHoldfast {
   let version = 1_790_000_000_000_000;
   const fake: FakeHoldfast & { closed: boolean } = {
-    collections: FAKE_COLLECTIONS,
+    collections,
     rateLimits,
     calls: [],
     entries: new Map(),
