@@ -7,6 +7,7 @@ import { incrementEntry } from './routes/increment-entry.ts';
 import { listCollections } from './routes/list-collections.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { livez } from './routes/livez.ts';
+import { patchEntry } from './routes/patch-entry.ts';
 import { putEntry } from './routes/put-entry.ts';
 import { readEntry } from './routes/read-entry.ts';
 import { readyz } from './routes/readyz.ts';
@@ -15,6 +16,7 @@ import { retryDeadLetter } from './routes/retry-dead-letter.ts';
 /** Every route, in the order of the OpenAPI document. */
 export const ROUTES: readonly Route[] = [
   putEntry,
+  patchEntry,
   readEntry,
   deleteEntry,
   incrementEntry,

@@ -52,11 +52,13 @@ export interface Problem extends ErrorDetails {
 /** Ends a request with one of the codes that have no meaning outside HTTP. */
 export class HttpError extends Error {
   readonly code: HttpErrorCode;
+  readonly extras: Pick<Problem, 'headers' | 'retryAfterSeconds'>;
 
-  constructor(code: HttpErrorCode, detail: string) {
+  constructor(code: HttpErrorCode, detail: string, extras: HttpError['extras'] = {}) {
     super(detail);
     this.name = 'HttpError';
     this.code = code;
+    this.extras = extras;
   }
 }
 

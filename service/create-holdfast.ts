@@ -19,6 +19,7 @@ import { createFlusher } from './flusher.ts';
 import { createHealth } from './health.ts';
 import type { Holdfast } from './holdfast.ts';
 import { createOffers } from './offer-batch.ts';
+import { createPatch } from './patch.ts';
 import { createPendingBatches } from './pending-batches.ts';
 import { createReader } from './read.ts';
 import { createRedisPatience } from './redis-patience.ts';
@@ -94,6 +95,8 @@ export function createHoldfast(deps: {
   const stopSweeping = startSweeper(ctx, epochs);
   const deadLetters = createDeadLetters(ctx, repairs);
   const writer = { 'write-behind': writeBehind, 'write-through': writeThrough };
+  const put: Holdfast['put'] = (collection, key, value, options) =>
+    writer[collection.mode].write(collection, key, value, options);
 
   return {
     collections,
@@ -106,7 +109,8 @@ export function createHoldfast(deps: {
       },
     },
     read: reader.read,
-    put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
+    put,
+    patch: createPatch(ctx, { reader, write: put }),
     delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
     increment: (collection, key, by, options) =>
       writer[collection.mode].increment(collection, key, by, options),

@@ -83,6 +83,12 @@ export interface Holdfast {
    * @throws precondition-failed, queue-full, dependency-unavailable, outcome-unknown, deadline-exceeded, invalid-request.
    */
   put(collection: Collection, key: string, value: string, options: WriteOptions): Promise<Receipt>;
+  /**
+   * Changes a document by a merge patch (RFC 7396), given as JSON text that `checkJson` accepts: merged with what is read, and
+   * written on the condition that nobody wrote in between; else once more, unless the condition was the caller's.
+   * @throws as `put`, and entry-not-found, value-too-large.
+   */
+  patch(collection: Collection, key: string, patch: string, options: WriteOptions): Promise<Receipt>;
   /** Deleting what is absent is fine. @throws as `put`. */
   delete(collection: Collection, key: string, options: WriteOptions): Promise<Receipt>;
   /** @throws as `put`, and counter-overflow. */

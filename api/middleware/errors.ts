@@ -13,7 +13,9 @@ export function answerError(log: Logger): (error: Error, c: ApiContext) => Respo
       }
       return problemResponse(c, { ...error.details, code: error.code, detail: error.message });
     }
-    if (error instanceof HttpError) return problemResponse(c, { code: error.code, detail: error.message });
+    if (error instanceof HttpError) {
+      return problemResponse(c, { ...error.extras, code: error.code, detail: error.message });
+    }
     log.error(
       { requestId: requestId(c.env), err: traces(error) },
       'a request failed for an unexpected reason',

@@ -14,6 +14,7 @@ import { createExplain } from '../../service/explain.ts';
 import { createFlusher, type Flusher } from '../../service/flusher.ts';
 import type { Holdfast } from '../../service/holdfast.ts';
 import { createOffers, type Offers } from '../../service/offer-batch.ts';
+import { createPatch } from '../../service/patch.ts';
 import { createPendingBatches } from '../../service/pending-batches.ts';
 import { createReader, type Reader } from '../../service/read.ts';
 import { createRedisPatience } from '../../service/redis-patience.ts';
@@ -64,6 +65,7 @@ export interface Part {
   readonly reader: Reader;
   readonly behind: WriteBehind;
   readonly through: WriteThrough;
+  readonly patch: Holdfast['patch'];
   readonly suspicion: Suspicion;
   readonly explain: Holdfast['explain'];
   /** Runs `hook` the next time this script is about to be sent. */
@@ -200,6 +202,9 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const direct = createDirectWrites(ctx, { repairs: createCacheRepairs(ctx), slots });
     const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
+    const writer = { 'write-behind': behind, 'write-through': through };
+    const put: Holdfast['put'] = (collection, key, value, options) =>
+      writer[collection.mode].write(collection, key, value, options);
     const unfollow = alive ? followBatches(ctx, epochs, waiters, flusher) : () => {};
     if (!alive) flusher.stop();
     closers.push(async () => {
@@ -223,6 +228,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       reader,
       behind,
       through,
+      patch: createPatch(ctx, { reader, write: put }),
       suspicion,
       explain: createExplain(ctx, epochs, batches),
       sent,

@@ -1,5 +1,6 @@
 import type { Collections } from '../../config/collections.ts';
 import { HoldfastError } from '../../domain/errors.ts';
+import { mergePatch } from '../../domain/merge-patch.ts';
 import type { EntryState } from '../../domain/mutation.ts';
 import { NEVER_WRITTEN } from '../../domain/mutation.ts';
 import type {
@@ -54,7 +55,7 @@ const FAKE_COLLECTIONS: Collections = new Map(
 
 /** One call of a use case. */
 export interface FakeCall {
-  readonly method: 'read' | 'put' | 'delete' | 'increment' | 'explain';
+  readonly method: 'read' | 'put' | 'patch' | 'delete' | 'increment' | 'explain';
   readonly key: string;
   readonly options: WriteOptions;
 }
@@ -109,6 +110,12 @@ export function createFakeHoldfast(): FakeHoldfast {
     async put(collection, key, value, options) {
       await called({ method: 'put', key, options });
       return write(collection, key, options, value);
+    },
+    async patch(collection, key, patch, options) {
+      await called({ method: 'patch', key, options });
+      const { value } = stateOf(collection.name, key);
+      if (value === null) throw new HoldfastError('entry-not-found', 'There is no such entry.');
+      return write(collection, key, options, mergePatch(value, patch));
     },
     async delete(collection, key, options) {
       await called({ method: 'delete', key, options });
