@@ -8,6 +8,7 @@ import { listCollections } from './routes/list-collections.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { livez } from './routes/livez.ts';
 import { patchEntry } from './routes/patch-entry.ts';
+import { postBatch } from './routes/post-batch.ts';
 import { putEntry } from './routes/put-entry.ts';
 import { readEntry } from './routes/read-entry.ts';
 import { readyz } from './routes/readyz.ts';
@@ -21,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   deleteEntry,
   incrementEntry,
   explainEntry,
+  postBatch,
   listCollections,
   discardWrites,
   listDeadLetters,

@@ -20,7 +20,15 @@ export type ApiHandler = (c: ApiContext, deadlineAt: number) => Promise<Response
 
 export interface ApiDeps {
   readonly holdfast: Holdfast;
-  readonly limits: Pick<Environment, 'MAX_VALUE_BYTES' | 'MAX_REQUESTS_IN_FLIGHT' | 'REQUEST_DEADLINE_MS'>;
+  readonly limits: Pick<
+    Environment,
+    | 'MAX_VALUE_BYTES'
+    | 'MAX_BATCH_OPERATIONS'
+    | 'MAX_BATCH_BYTES'
+    | 'MAX_READ_KEYS'
+    | 'MAX_REQUESTS_IN_FLIGHT'
+    | 'REQUEST_DEADLINE_MS'
+  >;
   readonly log: Logger;
   /** Aborted once the process is on its way down: `/readyz` then answers 503. */
   readonly stopping: AbortSignal;

@@ -31,7 +31,9 @@ import { startSweeper } from './sweeper.ts';
 import { createTopologyGate, type TopologyGate } from './topology-gate.ts';
 import { createWaiters } from './waiters.ts';
 import { createWriteBehind } from './write-behind.ts';
+import { createWriteMany } from './write-many.ts';
 import { createWriteThrough } from './write-through.ts';
+import { createWriteTogether } from './write-together.ts';
 
 /** Kept back for the connections to close, from what closing may take. */
 const CLOSE_CONNECTIONS_MS = 500;
@@ -95,8 +97,12 @@ export function createHoldfast(deps: {
   const stopSweeping = startSweeper(ctx, epochs);
   const deadLetters = createDeadLetters(ctx, repairs);
   const writer = { 'write-behind': writeBehind, 'write-through': writeThrough };
-  const put: Holdfast['put'] = (collection, key, value, options) =>
-    writer[collection.mode].write(collection, key, value, options);
+  const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
+    put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
+    delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
+    increment: (collection, key, by, options) =>
+      writer[collection.mode].increment(collection, key, by, options),
+  };
 
   return {
     collections,
@@ -109,11 +115,10 @@ export function createHoldfast(deps: {
       },
     },
     read: reader.read,
-    put,
-    patch: createPatch(ctx, { reader, write: put }),
-    delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
-    increment: (collection, key, by, options) =>
-      writer[collection.mode].increment(collection, key, by, options),
+    ...write,
+    patch: createPatch(ctx, { reader, write: write.put }),
+    writeMany: createWriteMany(write, log),
+    writeTogether: createWriteTogether(ctx, { epochs, through: writeThrough }),
     explain,
     health: createHealth(ctx, topology),
     async close(deadlineAt) {

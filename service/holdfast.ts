@@ -5,9 +5,10 @@ import type { Collection } from '../domain/collection.ts';
 import type { WriteCondition } from '../domain/condition.ts';
 import type { EntryRef } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
-import type { Dependency } from '../domain/errors.ts';
+import type { Dependency, HoldfastError } from '../domain/errors.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
+import type { BatchOperation } from './batch-operation.ts';
 import type { Operations } from './operations.ts';
 
 export interface RequestOptions {
@@ -19,6 +20,8 @@ export interface WriteOptions extends RequestOptions {
   /** The level to wait for; the collection's own where it is not given. Write-through is always `persisted`. */
   readonly durability?: Acknowledgement | undefined;
   readonly condition?: WriteCondition | undefined;
+  /** Called once the write has its place before all later writes of its entry, where it then still waits for its level. */
+  readonly onOrdered?: () => void;
 }
 
 /** What a write reached. `value` only for increments; `created` only where the database said so. */
@@ -93,6 +96,20 @@ export interface Holdfast {
   delete(collection: Collection, key: string, options: WriteOptions): Promise<Receipt>;
   /** @throws as `put`, and counter-overflow. */
   increment(collection: Collection, key: string, by: number, options: WriteOptions): Promise<Receipt>;
+  /**
+   * Many writes, each for itself, with its own condition: one result for each, in order. Those of one entry happen in order;
+   * all wait for the same level.
+   */
+  writeMany(
+    operations: readonly BatchOperation[],
+    options: WriteOptions,
+  ): Promise<readonly (Receipt | HoldfastError)[]>;
+  /**
+   * All of the writes or none, in one transaction of the database. Only for collections that are written through, and at most
+   * one write of each entry.
+   * @throws as `put` and `increment`: for the whole of it. Where one write is the reason, `errors` names it.
+   */
+  writeTogether(operations: readonly BatchOperation[], options: RequestOptions): Promise<readonly Receipt[]>;
   /** @throws dependency-unavailable, deadline-exceeded. */
   explain(collection: Collection, key: string, options: RequestOptions): Promise<Explanation>;
   health(): Promise<readonly DependencyHealth[]>;

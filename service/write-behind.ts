@@ -184,6 +184,7 @@ export function createWriteBehind(
         const work = putWork(ctx, collection, key, value, undefined);
         return await direct.write(collection, key, work, options, epochs.seenVersion(partition));
       }
+      options.onOrdered?.();
       return await acknowledge(collection, key, partition, staged, options);
     },
     async increment(collection, key, by, options) {
@@ -193,6 +194,7 @@ export function createWriteBehind(
         stageIncrement(redis, { ...ref, by }, o),
       );
       if (staged === 'go-around') throw new Error('an increment never goes around Redis');
+      options.onOrdered?.();
       return await acknowledge(collection, key, partition, staged, options);
     },
   };

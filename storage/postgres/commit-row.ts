@@ -36,7 +36,7 @@ export interface CommitAnswer {
  * How far ahead the stored clock is set, in microseconds. The invariant is that it lies at or above every committed
  * version; a second ahead, the partition's row is written about once a second and not with every write.
  */
-const CLOCK_AHEAD_MICROS = 1_000_000;
+export const CLOCK_AHEAD_MICROS = 1_000_000;
 
 const TOO_LATE = 'HF001';
 

@@ -23,7 +23,9 @@ import { createSlotLookups } from '../../service/slots.ts';
 import { createSuspicion, type Suspicion } from '../../service/suspicion.ts';
 import { createWaiters, type Waiters } from '../../service/waiters.ts';
 import { createWriteBehind, type WriteBehind } from '../../service/write-behind.ts';
+import { createWriteMany } from '../../service/write-many.ts';
 import { createWriteThrough, type WriteThrough } from '../../service/write-through.ts';
+import { createWriteTogether } from '../../service/write-together.ts';
 import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
 import { migrateToLatest } from '../../storage/postgres/migrate.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
@@ -66,6 +68,8 @@ export interface Part {
   readonly behind: WriteBehind;
   readonly through: WriteThrough;
   readonly patch: Holdfast['patch'];
+  readonly many: Holdfast['writeMany'];
+  readonly together: Holdfast['writeTogether'];
   readonly suspicion: Suspicion;
   readonly explain: Holdfast['explain'];
   /** Runs `hook` the next time this script is about to be sent. */
@@ -203,8 +207,13 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
     const writer = { 'write-behind': behind, 'write-through': through };
-    const put: Holdfast['put'] = (collection, key, value, options) =>
-      writer[collection.mode].write(collection, key, value, options);
+    const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
+      put: (collection, key, value, options) =>
+        writer[collection.mode].write(collection, key, value, options),
+      delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
+      increment: (collection, key, by, options) =>
+        writer[collection.mode].increment(collection, key, by, options),
+    };
     const unfollow = alive ? followBatches(ctx, epochs, waiters, flusher) : () => {};
     if (!alive) flusher.stop();
     closers.push(async () => {
@@ -228,7 +237,9 @@ export async function createWorld(options: { slots?: number; partitions?: number
       reader,
       behind,
       through,
-      patch: createPatch(ctx, { reader, write: put }),
+      patch: createPatch(ctx, { reader, write: write.put }),
+      many: createWriteMany(write, ctx.log),
+      together: createWriteTogether(ctx, { epochs, through }),
       suspicion,
       explain: createExplain(ctx, epochs, batches),
       sent,

@@ -12,6 +12,7 @@ import type {
   WriteOptions,
 } from '../../service/holdfast.ts';
 import type { Operations } from '../../service/operations.ts';
+import { createWriteMany } from '../../service/write-many.ts';
 
 /** The three collections of the shipped config, and a counter that is written through. */
 const FAKE_COLLECTIONS: Collections = new Map(
@@ -128,6 +129,19 @@ export function createFakeHoldfast(): FakeHoldfast {
         throw new HoldfastError('counter-overflow', 'It would leave its range.');
       return { ...write(collection, key, options, String(value)), value };
     },
+    writeMany: (operations, options) => createWriteMany(fake, { error: unexpected })(operations, options),
+    async writeTogether(operations, options) {
+      const before = new Map(fake.entries);
+      const receipts: Receipt[] = [];
+      for (const result of await fake.writeMany(operations, options)) {
+        if (result instanceof HoldfastError) {
+          for (const [id, state] of before) fake.entries.set(id, state);
+          throw result;
+        }
+        receipts.push(result);
+      }
+      return receipts;
+    },
     async explain(collection, key, options) {
       await called({ method: 'explain', key, options });
       return {
@@ -149,6 +163,10 @@ export function createFakeHoldfast(): FakeHoldfast {
     },
   };
   return fake;
+
+  function unexpected(): never {
+    throw new Error('a use case failed for an unexpected reason');
+  }
 
   function notFaked(): never {
     throw new Error('this test has no such operation');
