@@ -6,11 +6,13 @@ import { explainEntry } from './routes/explain-entry.ts';
 import { incrementEntry } from './routes/increment-entry.ts';
 import { listCollections } from './routes/list-collections.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
+import { listEntries } from './routes/list-entries.ts';
 import { livez } from './routes/livez.ts';
 import { patchEntry } from './routes/patch-entry.ts';
 import { postBatch } from './routes/post-batch.ts';
 import { putEntry } from './routes/put-entry.ts';
 import { readEntry } from './routes/read-entry.ts';
+import { readMany } from './routes/read-many.ts';
 import { readyz } from './routes/readyz.ts';
 import { retryDeadLetter } from './routes/retry-dead-letter.ts';
 
@@ -23,6 +25,8 @@ export const ROUTES: readonly Route[] = [
   incrementEntry,
   explainEntry,
   postBatch,
+  readMany,
+  listEntries,
   listCollections,
   discardWrites,
   listDeadLetters,

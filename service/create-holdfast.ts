@@ -7,6 +7,7 @@ import { syncsToDisk } from '../storage/postgres/fsync.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import { followBatches } from './batch-events.ts';
+import { createCacheAccess } from './cache-access.ts';
 import { createCacheRepairs } from './cache-repairs.ts';
 import type { Context } from './context.ts';
 import { createDeadLetters } from './dead-letters.ts';
@@ -18,14 +19,17 @@ import { createExplain } from './explain.ts';
 import { createFlusher } from './flusher.ts';
 import { createHealth } from './health.ts';
 import type { Holdfast } from './holdfast.ts';
+import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
 import { createPatch } from './patch.ts';
 import { createPendingBatches } from './pending-batches.ts';
 import { createReader } from './read.ts';
+import { createReadMany } from './read-many.ts';
 import { createRedisPatience } from './redis-patience.ts';
 import { createRedisCheck } from './redis-settings.ts';
 import { createSettling } from './settling.ts';
 import { createSlotLookups } from './slots.ts';
+import { createSources } from './sources.ts';
 import { createSuspicion } from './suspicion.ts';
 import { startSweeper } from './sweeper.ts';
 import { createTopologyGate, type TopologyGate } from './topology-gate.ts';
@@ -86,8 +90,10 @@ export function createHoldfast(deps: {
   const flusher = createFlusher(ctx, epochs, offers, waiters);
   const patience = createRedisPatience();
   const slots = createSlotLookups(ctx);
+  const cache = createCacheAccess(ctx, { epochs, patience });
+  const sources = createSources(ctx, { epochs, batches, slots });
   const settling = createSettling(ctx, { waiters, flusher });
-  const reader = createReader(ctx, { epochs, batches, patience, settling, suspicion, slots });
+  const reader = createReader(ctx, { cache, sources, settling, suspicion });
   const repairs = createCacheRepairs(ctx);
   const direct = createDirectWrites(ctx, { repairs, slots });
   const writeBehind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
@@ -115,6 +121,8 @@ export function createHoldfast(deps: {
       },
     },
     read: reader.read,
+    readMany: createReadMany(ctx, { cache, sources, settling, suspicion }),
+    list: createList(ctx),
     ...write,
     patch: createPatch(ctx, { reader, write: write.put }),
     writeMany: createWriteMany(write, log),

@@ -43,6 +43,34 @@ export interface ReadResult {
   readonly degraded?: true;
 }
 
+/** Many entries, in the order of their keys; `value` is null where there is no entry. */
+export interface ManyResult {
+  readonly entries: readonly (EntryState & { readonly key: string })[];
+  /** Of at least one of them, as in {@link ReadResult}. */
+  readonly degraded: boolean;
+}
+
+export interface ListPage {
+  /** Only keys after this one, bytewise; from the first where it is empty. */
+  readonly after: string;
+  /** Only keys that begin so; all where it is empty. */
+  readonly prefix: string;
+  readonly limit: number;
+}
+
+/** Entries as PostgreSQL has them, in the bytewise order of their keys. */
+export interface EntryListing {
+  readonly entries: readonly {
+    readonly key: string;
+    readonly version: Version;
+    /** JSON text. */
+    readonly value: string;
+    readonly updatedAt: Date;
+  }[];
+  /** The `after` of the next page; `null` where there is nothing more. */
+  readonly next: string | null;
+}
+
 /** Why a read gives what it gives. Values are JSON text. */
 export interface Explanation extends EntryRef {
   readonly partition: number;
@@ -81,6 +109,13 @@ export interface Holdfast {
   readonly operations: Operations;
   /** @throws dependency-unavailable, deadline-exceeded. */
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
+  /**
+   * Many entries, each as `read` gives it; a key that is given twice is answered once. Not of one moment.
+   * @throws as `read`, where any of them cannot be read.
+   */
+  readMany(collection: Collection, keys: readonly string[], options: RequestOptions): Promise<ManyResult>;
+  /** What is persisted: newer writes may be pending. @throws dependency-unavailable, deadline-exceeded. */
+  list(collection: Collection, page: ListPage, options: RequestOptions): Promise<EntryListing>;
   /**
    * `value` is the JSON text to keep (a document) or an integer's digits (a counter).
    * @throws precondition-failed, queue-full, dependency-unavailable, outcome-unknown, deadline-exceeded, invalid-request.

@@ -6,6 +6,7 @@ import { type Environment, readEnvironment } from '../../config/environment.ts';
 import type { Collection } from '../../domain/collection.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import { followBatches } from '../../service/batch-events.ts';
+import { createCacheAccess } from '../../service/cache-access.ts';
 import { createCacheRepairs } from '../../service/cache-repairs.ts';
 import type { Context } from '../../service/context.ts';
 import { createDirectWrites } from '../../service/direct-write.ts';
@@ -17,9 +18,11 @@ import { createOffers, type Offers } from '../../service/offer-batch.ts';
 import { createPatch } from '../../service/patch.ts';
 import { createPendingBatches } from '../../service/pending-batches.ts';
 import { createReader, type Reader } from '../../service/read.ts';
+import { createReadMany } from '../../service/read-many.ts';
 import { createRedisPatience } from '../../service/redis-patience.ts';
 import { createSettling } from '../../service/settling.ts';
 import { createSlotLookups } from '../../service/slots.ts';
+import { createSources } from '../../service/sources.ts';
 import { createSuspicion, type Suspicion } from '../../service/suspicion.ts';
 import { createWaiters, type Waiters } from '../../service/waiters.ts';
 import { createWriteBehind, type WriteBehind } from '../../service/write-behind.ts';
@@ -67,6 +70,7 @@ export interface Part {
   readonly reader: Reader;
   readonly behind: WriteBehind;
   readonly through: WriteThrough;
+  readonly readMany: Holdfast['readMany'];
   readonly patch: Holdfast['patch'];
   readonly many: Holdfast['writeMany'];
   readonly together: Holdfast['writeTogether'];
@@ -201,8 +205,10 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const batches = createPendingBatches(ctx);
     const suspicion = createSuspicion(ctx);
     const slots = createSlotLookups(ctx);
+    const cache = createCacheAccess(ctx, { epochs, patience });
+    const sources = createSources(ctx, { epochs, batches, slots });
     const settling = createSettling(ctx, { waiters, flusher });
-    const reader = createReader(ctx, { epochs, batches, patience, settling, suspicion, slots });
+    const reader = createReader(ctx, { cache, sources, settling, suspicion });
     const direct = createDirectWrites(ctx, { repairs: createCacheRepairs(ctx), slots });
     const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
@@ -237,6 +243,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       reader,
       behind,
       through,
+      readMany: createReadMany(ctx, { cache, sources, settling, suspicion }),
       patch: createPatch(ctx, { reader, write: write.put }),
       many: createWriteMany(write, ctx.log),
       together: createWriteTogether(ctx, { epochs, through }),

@@ -1,4 +1,5 @@
 import type { Collections } from '../../config/collections.ts';
+import { parseEntryId } from '../../domain/entry.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { mergePatch } from '../../domain/merge-patch.ts';
 import type { EntryState } from '../../domain/mutation.ts';
@@ -56,7 +57,7 @@ const FAKE_COLLECTIONS: Collections = new Map(
 
 /** One call of a use case. */
 export interface FakeCall {
-  readonly method: 'read' | 'put' | 'patch' | 'delete' | 'increment' | 'explain';
+  readonly method: 'read' | 'list' | 'put' | 'patch' | 'delete' | 'increment' | 'explain';
   readonly key: string;
   readonly options: WriteOptions;
 }
@@ -70,6 +71,8 @@ export interface FakeHoldfast extends Holdfast {
   before: (call: FakeCall) => void | Promise<void>;
   /** What reads say beside the value. */
   found: Pick<ReadResult, 'source' | 'stored'>;
+  /** Whether reads of many entries do without Redis. */
+  degraded: boolean;
   /** The level that writes reach; the one asked for where it is not set. */
   reached: Receipt['state'] | undefined;
   explanation: Partial<Explanation>;
@@ -88,6 +91,7 @@ export function createFakeHoldfast(): FakeHoldfast {
     closed: false,
     before: () => {},
     found: { source: 'cache', stored: false },
+    degraded: false,
     reached: undefined,
     explanation: {},
     dependencies: (['redis', 'temporal', 'postgres', 'workers'] as const).map((dependency) => ({
@@ -107,6 +111,26 @@ export function createFakeHoldfast(): FakeHoldfast {
     async read(collection, key, options) {
       await called({ method: 'read', key, options });
       return { ...fake.found, state: stateOf(collection.name, key) };
+    },
+    async readMany(collection, keys, options) {
+      const entries = [];
+      for (const key of new Set(keys)) {
+        await called({ method: 'read', key, options });
+        entries.push({ key, ...stateOf(collection.name, key) });
+      }
+      return { entries, degraded: fake.degraded };
+    },
+    async list(collection, page, options) {
+      await called({ method: 'list', key: JSON.stringify(page), options });
+      const found = [...fake.entries]
+        .map(([id, { version, value }]) => ({ ...parseEntryId(id), version, value: value ?? '' }))
+        .filter((entry) => entry.collection === collection.name && entry.value !== '')
+        .filter(({ key }) => key > page.after && key.startsWith(page.prefix))
+        .sort((a, b) => (a.key < b.key ? -1 : 1));
+      const entries = found
+        .slice(0, page.limit)
+        .map(({ key, version, value }) => ({ key, version, value, updatedAt: new Date(version / 1_000) }));
+      return { entries, next: found.length > page.limit ? (entries.at(-1)?.key ?? null) : null };
     },
     async put(collection, key, value, options) {
       await called({ method: 'put', key, options });
