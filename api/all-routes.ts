@@ -4,6 +4,7 @@ import { discardDeadLetter } from './routes/discard-dead-letter.ts';
 import { discardWrites } from './routes/discard-writes.ts';
 import { explainEntry } from './routes/explain-entry.ts';
 import { incrementEntry } from './routes/increment-entry.ts';
+import { invalidateEntries } from './routes/invalidate-entries.ts';
 import { listCollections } from './routes/list-collections.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { listEntries } from './routes/list-entries.ts';
@@ -27,6 +28,7 @@ export const ROUTES: readonly Route[] = [
   postBatch,
   readMany,
   listEntries,
+  invalidateEntries,
   listCollections,
   discardWrites,
   listDeadLetters,

@@ -19,6 +19,7 @@ import { createExplain } from './explain.ts';
 import { createFlusher } from './flusher.ts';
 import { createHealth } from './health.ts';
 import type { Holdfast } from './holdfast.ts';
+import { createInvalidate } from './invalidate.ts';
 import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
 import { createPatch } from './patch.ts';
@@ -127,6 +128,7 @@ export function createHoldfast(deps: {
     patch: createPatch(ctx, { reader, write: write.put }),
     writeMany: createWriteMany(write, log),
     writeTogether: createWriteTogether(ctx, { epochs, through: writeThrough }),
+    invalidate: createInvalidate(ctx, { epochs, through: writeThrough, sources }),
     explain,
     health: createHealth(ctx, topology),
     async close(deadlineAt) {

@@ -71,6 +71,17 @@ export interface EntryListing {
   readonly next: string | null;
 }
 
+/** What became of an entry whose row was changed by SQL. */
+export interface InvalidatedEntry {
+  readonly key: string;
+  /**
+   * `invalidated`: the row has this version now. `pending`: a write of this version waits for PostgreSQL, is newer than the row
+   * and stays so. `absent`: there is no row, and nothing pending; only copies were dropped.
+   */
+  readonly outcome: 'invalidated' | 'pending' | 'absent';
+  readonly version: Version | null;
+}
+
 /** Why a read gives what it gives. Values are JSON text. */
 export interface Explanation extends EntryRef {
   readonly partition: number;
@@ -145,6 +156,16 @@ export interface Holdfast {
    * @throws as `put` and `increment`: for the whole of it. Where one write is the reason, `errors` names it.
    */
   writeTogether(operations: readonly BatchOperation[], options: RequestOptions): Promise<readonly Receipt[]>;
+  /**
+   * Rows were changed by SQL, and that has committed: drops cached copies and raises the rows' versions, so that every reader
+   * sees them as they are, under another version. A key that is given twice is answered once. May be repeated.
+   * @throws dependency-unavailable, outcome-unknown, deadline-exceeded.
+   */
+  invalidate(
+    collection: Collection,
+    keys: readonly string[],
+    options: RequestOptions,
+  ): Promise<readonly InvalidatedEntry[]>;
   /** @throws dependency-unavailable, deadline-exceeded. */
   explain(collection: Collection, key: string, options: RequestOptions): Promise<Explanation>;
   health(): Promise<readonly DependencyHealth[]>;

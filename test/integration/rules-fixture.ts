@@ -14,6 +14,7 @@ import { createEpochs, type Epochs } from '../../service/epochs.ts';
 import { createExplain } from '../../service/explain.ts';
 import { createFlusher, type Flusher } from '../../service/flusher.ts';
 import type { Holdfast } from '../../service/holdfast.ts';
+import { createInvalidate } from '../../service/invalidate.ts';
 import { createOffers, type Offers } from '../../service/offer-batch.ts';
 import { createPatch } from '../../service/patch.ts';
 import { createPendingBatches } from '../../service/pending-batches.ts';
@@ -71,6 +72,7 @@ export interface Part {
   readonly behind: WriteBehind;
   readonly through: WriteThrough;
   readonly readMany: Holdfast['readMany'];
+  readonly invalidate: Holdfast['invalidate'];
   readonly patch: Holdfast['patch'];
   readonly many: Holdfast['writeMany'];
   readonly together: Holdfast['writeTogether'];
@@ -244,6 +246,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       behind,
       through,
       readMany: createReadMany(ctx, { cache, sources, settling, suspicion }),
+      invalidate: createInvalidate(ctx, { epochs, through, sources }),
       patch: createPatch(ctx, { reader, write: write.put }),
       many: createWriteMany(write, ctx.log),
       together: createWriteTogether(ctx, { epochs, through }),

@@ -8,6 +8,7 @@ import type {
   DependencyHealth,
   Explanation,
   Holdfast,
+  InvalidatedEntry,
   ReadResult,
   Receipt,
   WriteOptions,
@@ -57,7 +58,7 @@ const FAKE_COLLECTIONS: Collections = new Map(
 
 /** One call of a use case. */
 export interface FakeCall {
-  readonly method: 'read' | 'list' | 'put' | 'patch' | 'delete' | 'increment' | 'explain';
+  readonly method: 'invalidate' | 'read' | 'list' | 'put' | 'patch' | 'delete' | 'increment' | 'explain';
   readonly key: string;
   readonly options: WriteOptions;
 }
@@ -165,6 +166,19 @@ export function createFakeHoldfast(): FakeHoldfast {
         receipts.push(result);
       }
       return receipts;
+    },
+    async invalidate(collection, keys, options) {
+      const results: InvalidatedEntry[] = [];
+      for (const key of new Set(keys)) {
+        await called({ method: 'invalidate', key, options });
+        const { version: before } = stateOf(collection.name, key);
+        results.push(
+          before === 0
+            ? { key, outcome: 'absent', version: null }
+            : { key, outcome: 'invalidated', version: before + 2 },
+        );
+      }
+      return results;
     },
     async explain(collection, key, options) {
       await called({ method: 'explain', key, options });
