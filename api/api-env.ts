@@ -24,7 +24,15 @@ export type ApiHandler = (c: ApiContext, deadlineAt: number) => Promise<Response
 
 export interface ApiDeps {
   readonly holdfast: Holdfast;
-  readonly limits: Pick<Environment, 'MAX_VALUE_BYTES' | 'MAX_REQUESTS_IN_FLIGHT' | 'REQUEST_DEADLINE_MS'>;
+  readonly limits: Pick<
+    Environment,
+    | 'MAX_VALUE_BYTES'
+    | 'MAX_BATCH_OPERATIONS'
+    | 'MAX_BATCH_BYTES'
+    | 'MAX_READ_KEYS'
+    | 'MAX_REQUESTS_IN_FLIGHT'
+    | 'REQUEST_DEADLINE_MS'
+  >;
   /** Empty: whoever reaches the port may do everything. */
   readonly keys: readonly ApiKey[];
   readonly settings: Pick<Environment, 'ALLOWED_HOSTS' | 'CORS_ORIGINS'>;

@@ -4,6 +4,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import { HttpError } from './problem.ts';
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^-]+\+)?json[ \t]*(?:;|$)/i;
+const MERGE_PATCH_TYPE = /^application\/merge-patch\+json[ \t]*(?:;|$)/i;
 const OTHER_CHARSET = /;[ \t]*charset=(?!"?utf-?8"?[ \t]*(?:;|$))/i;
 
 export interface BodyLimits {
@@ -19,6 +20,27 @@ export interface BodyLimits {
  */
 export async function readJsonText(incoming: IncomingMessage, limits: BodyLimits): Promise<string> {
   requireJson(incoming.headers);
+  return await readText(incoming, limits);
+}
+
+/**
+ * The same of a merge patch, whose type must be named: a client that sends a whole value means something else.
+ * @throws as {@link readJsonText}.
+ */
+export async function readMergePatch(incoming: IncomingMessage, limits: BodyLimits): Promise<string> {
+  const type = incoming.headers['content-type'] ?? '';
+  if (!MERGE_PATCH_TYPE.test(type) || OTHER_CHARSET.test(type)) {
+    throw new HttpError(
+      'unsupported-media-type',
+      'Send the patch as application/merge-patch+json (RFC 7396) in UTF-8.',
+      { headers: { 'accept-patch': 'application/merge-patch+json' } },
+    );
+  }
+  requireIdentity(incoming.headers);
+  return await readText(incoming, limits);
+}
+
+async function readText(incoming: IncomingMessage, limits: BodyLimits): Promise<string> {
   const bytes = await readBytes(incoming, limits);
   // Faster than a fatal TextDecoder, and as strict. A byte order mark is kept, and refused as what it is: not JSON.
   if (!isUtf8(bytes)) throw new HoldfastError('invalid-request', 'The body is not valid UTF-8.');
@@ -34,6 +56,10 @@ function requireJson(headers: IncomingHttpHeaders): void {
   ) {
     throw new HttpError('unsupported-media-type', 'Send the body as application/json in UTF-8.');
   }
+  requireIdentity(headers);
+}
+
+function requireIdentity(headers: IncomingHttpHeaders): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new HttpError('unsupported-media-type', 'Send the body without a Content-Encoding.');

@@ -1,20 +1,21 @@
 import { HoldfastError } from '../domain/errors.ts';
-import { checkJson } from '../domain/json-text.ts';
+import { checkJson, type JsonLimits } from '../domain/json-text.ts';
 
 /** An integer as JSON writes it, at most as long as 2^53. */
 const INTEGER = /^[ \t\n\r]*(-?(?:0|[1-9]\d{0,15}))[ \t\n\r]*$/;
 const INCREMENT =
   /^[ \t\n\r]*\{[ \t\n\r]*"by"[ \t\n\r]*:[ \t\n\r]*(-?(?:0|[1-9]\d{0,15}))[ \t\n\r]*\}[ \t\n\r]*$/;
 
-const RANGE = 'an integer within ±9007199254740991, written without fraction and exponent';
+export const COUNTER_RANGE = 'an integer within ±9007199254740991, written without fraction and exponent';
 
 /**
  * The digits of a counter's value. `12.0` and `1e3` are refused: a counter is answered as it was sent, and has one form.
  * @throws HoldfastError invalid-request.
  */
 export function counterDigits(text: string): string {
-  const value = safeInteger(INTEGER.exec(text)?.[1]);
-  if (value === undefined) throw invalid(`The value of a counter must be ${RANGE}.`, '', `must be ${RANGE}`);
+  const value = counterInteger(text);
+  if (value === undefined)
+    throw invalid(`The value of a counter must be ${COUNTER_RANGE}.`, '', `must be ${COUNTER_RANGE}`);
   return String(value);
 }
 
@@ -35,7 +36,7 @@ function unusualIncrement(text: string): number {
     throw invalid('The body of an increment must be an object such as {"by": 5}.', '', 'must be an object');
   }
   for (const name of Object.keys(body)) {
-    if (name === 'by') throw invalid(`"by" must be ${RANGE}.`, '/by', `must be ${RANGE}`);
+    if (name === 'by') throw invalid(`"by" must be ${COUNTER_RANGE}.`, '/by', `must be ${COUNTER_RANGE}`);
     const path = `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
     throw invalid('The body of an increment has no other member than "by".', path, 'is not known here');
   }
@@ -43,14 +44,19 @@ function unusualIncrement(text: string): number {
 }
 
 /** @throws HoldfastError invalid-request: not JSON, or JSON that cannot be kept as it is. */
-export function requireJsonText(text: string): void {
-  const problem = checkJson(text);
+export function requireJsonText(text: string, limits: JsonLimits = {}): void {
+  const problem = checkJson(text, limits);
   if (problem === undefined) return;
   throw invalid(
     `The body cannot be stored: ${problem.message} (at character ${problem.offset}).`,
     problem.path,
     problem.message,
   );
+}
+
+/** The integer of a counter; `undefined` where the text is none, or not in the one form. */
+export function counterInteger(text: string): number | undefined {
+  return safeInteger(INTEGER.exec(text)?.[1]);
 }
 
 /** `-0` becomes `0`: PostgreSQL knows only one. */

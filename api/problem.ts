@@ -77,6 +77,13 @@ export function problemResponse(c: ApiContext, problem: Problem): Response {
   return toResponse(problem, requestId(c.env), uriReference(rawPath(c.env.incoming.url ?? '/')));
 }
 
+/** The same as JSON text, for an answer that holds several; with the time that `Retry-After` would say. */
+export function problemJson(problem: Problem, id: string): string {
+  const { status } = PROBLEMS[problem.code];
+  const again = status === 503 ? { retryAfterSeconds: Number(retryAfter(problem.retryAfterSeconds)) } : {};
+  return JSON.stringify({ ...members(problem, id, undefined), ...again });
+}
+
 /** The same for what was too broken to be taken for a request: no path is known then. */
 export function problemWithoutRequest(problem: Problem): Response {
   return toResponse(problem, newRequestId(), undefined);

@@ -26,12 +26,16 @@ export function receiptResponse(
   return new Response(receiptJson(receipt), { status: statusOf(receipt), headers });
 }
 
-function statusOf(receipt: Receipt): number {
+export function statusOf(receipt: Receipt): number {
   if (receipt.state !== 'persisted') return 202;
   return receipt.created === true ? 201 : 200;
 }
 
-function receiptJson({ collection, key, version, state, value }: Receipt): string {
-  const end = value === undefined ? '}' : `,"value":${value}}`;
-  return `{"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"state":"${state}"${end}`;
+function receiptJson(receipt: Receipt): string {
+  return `{${receiptMembers(receipt)}}`;
+}
+
+export function receiptMembers({ collection, key, version, state, value }: Receipt): string {
+  const end = value === undefined ? '' : `,"value":${value}`;
+  return `"collection":"${collection}","key":${JSON.stringify(key)},"version":${version},"state":"${state}"${end}`;
 }

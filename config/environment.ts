@@ -91,6 +91,12 @@ const schema = z.object({
   /** Batches of a partition that may wait in Redis without a slot. Past it: `503 queue-full`. */
   STAGED_MAX_BATCHES: integer(32, 1, 1_000),
   MAX_VALUE_BYTES: integer(128 * 1024, 1, 512 * 1024),
+  /** Of one `POST /v1/batch`. */
+  MAX_BATCH_OPERATIONS: integer(100, 1, 1_000),
+  /** The body of one `POST /v1/batch`. */
+  MAX_BATCH_BYTES: integer(4 * 1024 * 1024, 1_024, 64 * 1024 * 1024),
+  /** Keys of one read, or of one invalidation. */
+  MAX_READ_KEYS: integer(100, 1, 1_000),
   MAX_REQUESTS_IN_FLIGHT: integer(5_000, 1, 1_000_000),
 
   /** How long a staged write for which nobody waits may gather company. */

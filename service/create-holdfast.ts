@@ -8,6 +8,7 @@ import { syncsToDisk } from '../storage/postgres/fsync.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import { followBatches } from './batch-events.ts';
+import { createCacheAccess } from './cache-access.ts';
 import { createCacheRepairs } from './cache-repairs.ts';
 import type { Context } from './context.ts';
 import { createDeadLetters } from './dead-letters.ts';
@@ -19,20 +20,27 @@ import { createExplain } from './explain.ts';
 import { createFlusher } from './flusher.ts';
 import { createHealth } from './health.ts';
 import type { Holdfast } from './holdfast.ts';
+import { createInvalidate } from './invalidate.ts';
+import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
+import { createPatch } from './patch.ts';
 import { createPendingBatches } from './pending-batches.ts';
 import { startRateLimits } from './rate-limits.ts';
 import { createReader } from './read.ts';
+import { createReadMany } from './read-many.ts';
 import { createRedisPatience } from './redis-patience.ts';
 import { createRedisCheck } from './redis-settings.ts';
 import { createSettling } from './settling.ts';
 import { createSlotLookups } from './slots.ts';
+import { createSources } from './sources.ts';
 import { createSuspicion } from './suspicion.ts';
 import { startSweeper } from './sweeper.ts';
 import { createTopologyGate, type TopologyGate } from './topology-gate.ts';
 import { createWaiters } from './waiters.ts';
 import { createWriteBehind } from './write-behind.ts';
+import { createWriteMany } from './write-many.ts';
 import { createWriteThrough } from './write-through.ts';
+import { createWriteTogether } from './write-together.ts';
 
 /** Kept back for the connections to close, from what closing may take. */
 const CLOSE_CONNECTIONS_MS = 500;
@@ -87,8 +95,10 @@ export function createHoldfast(deps: {
   const flusher = createFlusher(ctx, epochs, offers, waiters);
   const patience = createRedisPatience();
   const slots = createSlotLookups(ctx);
+  const cache = createCacheAccess(ctx, { epochs, patience });
+  const sources = createSources(ctx, { epochs, batches, slots });
   const settling = createSettling(ctx, { waiters, flusher });
-  const reader = createReader(ctx, { epochs, batches, patience, settling, suspicion, slots });
+  const reader = createReader(ctx, { cache, sources, settling, suspicion });
   const repairs = createCacheRepairs(ctx);
   const direct = createDirectWrites(ctx, { repairs, slots });
   const writeBehind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
@@ -99,6 +109,12 @@ export function createHoldfast(deps: {
   const rateLimits = startRateLimits(ctx, rateLimitsOf(keys, environment));
   const deadLetters = createDeadLetters(ctx, repairs);
   const writer = { 'write-behind': writeBehind, 'write-through': writeThrough };
+  const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
+    put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
+    delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
+    increment: (collection, key, by, options) =>
+      writer[collection.mode].increment(collection, key, by, options),
+  };
 
   return {
     collections,
@@ -112,10 +128,13 @@ export function createHoldfast(deps: {
     },
     rateLimits,
     read: reader.read,
-    put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
-    delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
-    increment: (collection, key, by, options) =>
-      writer[collection.mode].increment(collection, key, by, options),
+    readMany: createReadMany(ctx, { cache, sources, settling, suspicion }),
+    list: createList(ctx),
+    ...write,
+    patch: createPatch(ctx, { reader, write: write.put }),
+    writeMany: createWriteMany(write, log),
+    writeTogether: createWriteTogether(ctx, { epochs, through: writeThrough }),
+    invalidate: createInvalidate(ctx, { epochs, through: writeThrough, sources }),
     explain,
     health: createHealth(ctx, topology),
     async close(deadlineAt) {

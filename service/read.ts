@@ -1,42 +1,31 @@
-import { LRUCache } from 'lru-cache';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
+import type { Settled } from '../domain/merge.ts';
 import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
 import { readRecord } from '../storage/postgres/read-record.ts';
-import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
-import { fill, type Lookup, lookup } from '../storage/redis/lookup.ts';
+import { type Lookup, lookup } from '../storage/redis/lookup.ts';
+import type { CacheAccess, LookedUp } from './cache-access.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
-import type { Epochs } from './epochs.ts';
 import type { ReadResult, RequestOptions } from './holdfast.ts';
-import type { PendingBatches } from './pending-batches.ts';
-import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import type { Settling } from './settling.ts';
-import type { SlotLookups } from './slots.ts';
-import { createSources, type Unsettled } from './sources.ts';
+import type { Sources, Unsettled } from './sources.ts';
 import type { Suspicion } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
 /**
- * A repair that takes longer does not fill the cache. Not longer than a waiting increment can bear: one whose reader died
- * keeps everybody from filling until it expires.
- */
-const LEASE_MS = 3_000;
-const UNUSED_LEASES = 1_000;
-/**
  * How long a copy that another process is about to fill is waited for. Long enough for a busy one, or a storm of misses reads
  * the row once for each process; not as long as the lease, since its holder may have died.
  */
-const FILL_WAIT_MS = 1_500;
+export const FILL_WAIT_MS = 1_500;
 /** How soon it is looked for, and how seldom at last. */
-const FILL_PAUSE_MS = 5;
-const LONGEST_FILL_PAUSE_MS = 40;
+export const FILL_PAUSE_MS = 5;
+export const LONGEST_FILL_PAUSE_MS = 40;
 
-/** What Redis said, and in which epoch. */
-type Looked = { readonly found: Lookup; readonly epoch: string } | 'redis-down';
+type Looked = LookedUp<Lookup>;
 
 /** A result, and whether it still waits to be queued. */
 interface Answer extends ReadResult {
@@ -56,6 +45,14 @@ export interface Reader {
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
 }
 
+/** The row, where it is newer than a copy. Where there is none, a tombstone above the copy may have been pruned. */
+export function newerRow(
+  copy: EntryState,
+  { row = NEVER_WRITTEN, pruneFloor }: Settled,
+): EntryState | undefined {
+  return (row.version === 0 ? pruneFloor : row.version) > copy.version ? row : undefined;
+}
+
 function isHeld(looked: Looked): boolean {
   return looked !== 'redis-down' && looked.found.outcome === 'miss' && looked.found.held;
 }
@@ -63,29 +60,15 @@ function isHeld(looked: Looked): boolean {
 export function createReader(
   ctx: Context,
   deps: {
-    readonly epochs: Epochs;
-    readonly batches: PendingBatches;
-    readonly patience: RedisPatience;
+    readonly cache: CacheAccess;
+    readonly sources: Sources;
     readonly settling: Settling;
-    readonly slots: SlotLookups;
     readonly suspicion: Suspicion;
   },
 ): Reader {
-  const { epochs, patience, settling, suspicion } = deps;
-  const sources = createSources(ctx, deps);
-  const { PARTITIONS, ABSENT_TTL_MS, REQUEST_DEADLINE_MS } = ctx.environment;
+  const { cache, sources, settling, suspicion } = deps;
+  const { PARTITIONS, REQUEST_DEADLINE_MS } = ctx.environment;
   const flights = new Map<string, Flight>();
-  // Leases of repairs that failed before they could fill: the next repair goes on with them, or nobody could fill until
-  // they expire.
-  const unused = new LRUCache<string, string>({ max: UNUSED_LEASES, ttl: LEASE_MS });
-
-  function tokenFor(id: string): string {
-    const token = unused.get(id);
-    if (token === undefined) return uniqueToken();
-    unused.delete(id);
-    return token;
-  }
-
   async function look(
     ref: EntryRef,
     collection: Collection,
@@ -93,30 +76,9 @@ export function createReader(
     token: string,
     deadlineAt: number,
   ): Promise<Looked> {
-    for (let lease = token; ; lease = uniqueToken()) {
-      // A new token for each try: a lookup that was given up may still be under way, and must not renew a lease in use.
-      const began = performance.now();
-      try {
-        const looked = await epochs.use(partition, deadlineAt, async (epoch) => ({
-          epoch,
-          found: await lookup(ctx.redis, ref, {
-            partition,
-            epoch,
-            token: lease,
-            leaseMs: LEASE_MS,
-            writeThrough: collection.mode === 'write-through',
-            durable: collection.reads === 'durable',
-          }),
-        }));
-        patience.answered();
-        return looked;
-      } catch (error) {
-        if (!(error instanceof RedisUnavailable || error instanceof RedisOutcomeUnknown)) throw error;
-        // What is cached and not yet queued, only Redis knows: a broken connection is worth a short wait.
-        if (!patience.failed(error, began)) return 'redis-down';
-        await pause(RECONNECT_PAUSE_MS, deadlineAt);
-      }
-    }
+    return await cache.look({ collection, partition, deadlineAt }, token, (options) =>
+      lookup(ctx.redis, ref, options),
+    );
   }
 
   async function repair(
@@ -132,35 +94,12 @@ export function createReader(
       place,
       miss.pending,
     );
-    if (!cacheable && miss.lease !== undefined) unused.set(entryId(ref), miss.lease);
+    if (!cacheable && miss.lease !== undefined) cache.keep(entryId(ref), miss.lease);
     const stored =
       cacheable &&
       miss.lease !== undefined &&
-      (await tryFill(ref, collection, place.partition, epoch, miss.lease, state));
+      (await cache.fill(ref, collection, { partition: place.partition, epoch }, miss.lease, state));
     return { state, source, stored, unsettled };
-  }
-
-  /** A cache that cannot be filled is no reason to fail a read. */
-  async function tryFill(
-    ref: EntryRef,
-    collection: Collection,
-    partition: number,
-    epoch: string,
-    lease: string,
-    state: EntryState,
-  ): Promise<boolean> {
-    try {
-      return await fill(ctx.redis, ref, state, {
-        partition,
-        epoch,
-        lease,
-        kind: collection.kind,
-        ttlMs: state.version === 0 ? ABSENT_TTL_MS : collection.cacheTtlSeconds * 1_000,
-      });
-    } catch (error) {
-      if (!(error instanceof EpochChanged)) ctx.log.debug({ err: error }, 'a read could not fill the cache');
-      return false;
-    }
   }
 
   async function readWithoutRedis(ref: EntryRef, collection: Collection, partition: number): Promise<Answer> {
@@ -180,10 +119,8 @@ export function createReader(
     const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
     if (!suspicion.active()) return hit;
     try {
-      const { row = NEVER_WRITTEN, pruneFloor } = await readRecord(ctx.db, collection.kind, ref);
-      // Where there is no row, a tombstone above the copy may have been pruned.
-      const newer = row.version === 0 ? pruneFloor : row.version;
-      return newer > state.version ? { state: row, source: 'row', stored: false, unsettled: undefined } : hit;
+      const row = newerRow(state, await readRecord(ctx.db, collection.kind, ref));
+      return row === undefined ? hit : { state: row, source: 'row', stored: false, unsettled: undefined };
     } catch (error) {
       if (isUnreachable(error)) return hit;
       throw error;
@@ -222,7 +159,7 @@ export function createReader(
       return await repair(ref, collection, { partition, deadlineAt }, looked.epoch, looked.found);
     } catch (error) {
       // It failed before the fill: no fill under way can meet the same token again.
-      if (looked.found.lease !== undefined) unused.set(entryId(ref), looked.found.lease);
+      if (looked.found.lease !== undefined) cache.keep(entryId(ref), looked.found.lease);
       throw error;
     }
   }
@@ -234,7 +171,7 @@ export function createReader(
   function join(id: string, flight: Flight, again: (token: string) => Promise<Answer>): Promise<Answer> {
     flight.next ??= flight.current
       .catch(() => {})
-      .then(() => take(id, again(flight.spareToken ?? tokenFor(id))));
+      .then(() => take(id, again(flight.spareToken ?? cache.tokenFor(id))));
     return flight.next;
   }
 
@@ -251,7 +188,7 @@ export function createReader(
   async function readLatest(ref: EntryRef, collection: Collection, deadlineAt: number): Promise<Answer> {
     const id = entryId(ref);
     const partition = partitionOf(id, PARTITIONS);
-    const looked = await look(ref, collection, partition, tokenFor(id), deadlineAt);
+    const looked = await look(ref, collection, partition, cache.tokenFor(id), deadlineAt);
     if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
       return await beforeDeadline(trusted(ref, collection, looked.found), deadlineAt);
     }

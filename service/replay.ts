@@ -11,7 +11,7 @@ import type { Receipt, WriteOptions } from './holdfast.ts';
 export function replayedReceipt(
   ref: EntryRef,
   record: CommittedRecord,
-  { idempotency }: WriteOptions,
+  { idempotency }: Pick<WriteOptions, 'idempotency'>,
 ): Receipt {
   requireSameRequest(record, idempotency);
   const { version, value, created } = record;

@@ -20,19 +20,23 @@ export async function occupiedSlots(ctx: Context, partition: number): Promise<Oc
 export interface SlotLookups {
   /** Every mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
   all(partition: number, id: string): Promise<Mutation[]>;
-  /** The newest of them. @throws as {@link readSlots}. */
+  /** Those of several entries. @throws as {@link readSlots}. */
+  allOf(partition: number, ids: ReadonlySet<string>): Promise<Mutation[]>;
+  /** The newest of those of one entry. @throws as {@link readSlots}. */
   newest(partition: number, id: string): Promise<Mutation | undefined>;
 }
 
 export function createSlotLookups(ctx: Context): SlotLookups {
   // Without Redis every read and every direct write needs all slots, which is some dozens of calls to Temporal.
   const look = shareNext((partition) => occupiedSlots(ctx, partition));
-  async function all(partition: number, id: string): Promise<Mutation[]> {
+  async function allOf(partition: number, ids: ReadonlySet<string>): Promise<Mutation[]> {
     const slots = await look(partition);
-    return slots.flatMap(({ mutations }) => mutations.filter((m) => entryId(m) === id));
+    return slots.flatMap(({ mutations }) => mutations.filter((m) => ids.has(entryId(m))));
   }
+  const all = (partition: number, id: string) => allOf(partition, new Set([id]));
   return {
     all,
+    allOf,
     async newest(partition, id) {
       return mergeMutations(await all(partition, id))[0];
     },

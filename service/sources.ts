@@ -1,10 +1,10 @@
 import type { BatchId } from '../domain/batch.ts';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
-import { mergePending } from '../domain/merge.ts';
+import { mergePending, type Settled } from '../domain/merge.ts';
 import type { EntryState, Mutation } from '../domain/mutation.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
-import { readRecord } from '../storage/postgres/read-record.ts';
+import { readRecord, readRecords } from '../storage/postgres/read-record.ts';
 import { type Pending, stagedMutations } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
@@ -32,8 +32,27 @@ export interface Sources {
     place: { readonly partition: number; readonly deadlineAt: number },
     pending: Pending | undefined,
   ): Promise<Found>;
+  /** The same of many entries of one collection, in their order, with one statement for all rows. */
+  indexedMany(
+    collection: Collection,
+    misses: readonly Missed[],
+    deadlineAt: number,
+  ): Promise<readonly Found[]>;
   /** Without Redis: every slot may hold something, then the row. @throws as Temporal and PostgreSQL do. */
   withoutRedis(ref: EntryRef, collection: Collection, partition: number): Promise<Found>;
+  /** The same of many entries of one collection, in their order. */
+  withoutRedisMany(collection: Collection, refs: readonly PlacedRef[]): Promise<readonly Found[]>;
+}
+
+/** An entry and its partition. */
+export interface PlacedRef {
+  readonly ref: EntryRef;
+  readonly partition: number;
+}
+
+/** An entry that was not in the cache, and what its index says. */
+export interface Missed extends PlacedRef {
+  readonly pending: Pending | undefined;
 }
 
 /**
@@ -62,8 +81,7 @@ export function createSources(
     collection: Collection,
     pending: readonly Mutation[],
   ): Promise<{ readonly found: Found; readonly hidden: boolean }> {
-    const { state, from, hidden } = mergePending(await readRecord(ctx.db, collection.kind, ref), pending);
-    return { found: { state, source: from, cacheable: true }, hidden };
+    return merged(await readRecord(ctx.db, collection.kind, ref), pending);
   }
 
   /**
@@ -83,23 +101,56 @@ export function createSources(
     return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
   }
 
+  /** What a miss comes to, with what is pending of it and its record. */
+  async function settle(
+    { ref, pending }: Missed,
+    collection: Collection,
+    mutation: Mutation | undefined,
+    record: Settled,
+    place: { readonly partition: number; readonly deadlineAt: number },
+  ): Promise<Found> {
+    const { found, hidden } = merged(record, mutation === undefined ? [] : [mutation]);
+    if (hidden) return await everywhere(ref, collection, place);
+    return found.source === 'row' ? found : { ...found, ...unsettledBy(pending) };
+  }
+
   return {
     async indexed(ref, collection, place, pending) {
       const mutation = await indexedMutation(entryId(ref), place.partition, pending);
-      const unsettled = pending?.where === 'redis' ? { unsettled: pending.batchId } : {};
       try {
-        const { found, hidden } = await mergedWithRow(
-          ref,
+        const record = await readRecord(ctx.db, collection.kind, ref);
+        return await settle(
+          { ref, partition: place.partition, pending },
           collection,
-          mutation === undefined ? [] : [mutation],
+          mutation,
+          record,
+          place,
         );
-        if (hidden) return await everywhere(ref, collection, place);
-        return found.source === 'row' ? found : { ...found, ...unsettled };
       } catch (error) {
-        // The index names the newest mutation, so it can be answered alone; it is not put into the cache.
-        if (mutation === undefined || !isUnreachable(error)) throw error;
-        return { state: mutation, source: 'pending', cacheable: false, ...unsettled };
+        return withoutRow(pending, mutation, error);
       }
+    },
+    async indexedMany(collection, misses, deadlineAt) {
+      const mutations = await Promise.all(
+        misses.map(({ ref, partition, pending }) => indexedMutation(entryId(ref), partition, pending)),
+      );
+      const keys = misses.map(({ ref }) => ref.key);
+      let records: readonly Settled[];
+      try {
+        records = await readRecords(ctx.db, collection.kind, collection.name, keys);
+      } catch (error) {
+        return misses.map(({ pending }, i) => withoutRow(pending, mutations[i], error));
+      }
+      return await Promise.all(
+        misses.map(async (miss, i) => {
+          try {
+            const place = { partition: miss.partition, deadlineAt };
+            return await settle(miss, collection, mutations[i], recordAt(records, i), place);
+          } catch (error) {
+            return withoutRow(miss.pending, mutations[i], error);
+          }
+        }),
+      );
     },
     async withoutRedis(ref, collection, partition) {
       const pending = collection.mode === 'write-behind' ? await slots.all(partition, entryId(ref)) : [];
@@ -107,5 +158,53 @@ export function createSources(
       // A batch that Redis did not confirm may still be refused, when a recovery has not adopted it.
       return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
     },
+    async withoutRedisMany(collection, refs) {
+      const ids = new Map<number, string[]>();
+      for (const { ref, partition } of refs) {
+        ids.set(partition, [...(ids.get(partition) ?? []), entryId(ref)]);
+      }
+      const pending = new Map<string, Mutation[]>();
+      if (collection.mode === 'write-behind') {
+        const looks = [...ids].map(([partition, some]) => slots.allOf(partition, new Set(some)));
+        for (const mutation of (await Promise.all(looks)).flat()) {
+          const id = entryId(mutation);
+          pending.set(id, [...(pending.get(id) ?? []), mutation]);
+        }
+      }
+      const keys = refs.map(({ ref }) => ref.key);
+      const records = await readRecords(ctx.db, collection.kind, collection.name, keys);
+      return refs.map(({ ref }, i) => {
+        const { found } = merged(recordAt(records, i), pending.get(entryId(ref)) ?? []);
+        return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
+      });
+    },
   };
+}
+
+function merged(
+  record: Settled,
+  pending: readonly Mutation[],
+): { readonly found: Found; readonly hidden: boolean } {
+  const { state, from, hidden } = mergePending(record, pending);
+  return { found: { state, source: from, cacheable: true }, hidden };
+}
+
+function recordAt(records: readonly Settled[], at: number): Settled {
+  const record = records[at];
+  if (record === undefined) throw new Error('a record is missing');
+  return record;
+}
+
+function unsettledBy(pending: Pending | undefined): { readonly unsettled?: Unsettled } {
+  return pending?.where === 'redis' ? { unsettled: pending.batchId } : {};
+}
+
+/**
+ * The index names the newest mutation, so it can be answered alone where PostgreSQL cannot be reached; it is not put into the
+ * cache.
+ * @throws `error` where there is none, or the error is another.
+ */
+function withoutRow(pending: Pending | undefined, mutation: Mutation | undefined, error: unknown): Found {
+  if (mutation === undefined || !isUnreachable(error)) throw error;
+  return { state: mutation, source: 'pending', cacheable: false, ...unsettledBy(pending) };
 }

@@ -91,6 +91,15 @@ export function redisTooSlow(): HoldfastError {
   );
 }
 
+/** For what is never decided without Redis: it may know of writes that nobody else does. */
+export function redisNeeded(): HoldfastError {
+  return new HoldfastError(
+    'dependency-unavailable',
+    'Redis cannot be reached, and only Redis knows the newest state. This write did not happen. Try again later.',
+    { dependency: 'redis', retryAfterSeconds: RETRY_AFTER_SECONDS },
+  );
+}
+
 function redisFull(cause: unknown): HoldfastError {
   return new HoldfastError(
     'dependency-unavailable',

@@ -226,6 +226,7 @@ export function createWriteBehind(
         const work = putWork(ctx, collection, key, value, {});
         return await direct.write(collection, key, work, options, epochs.seenVersion(partition));
       }
+      options.onOrdered?.();
       return await answer(collection, key, partition, staged, options);
     },
     async increment(collection, key, by, options) {
@@ -235,6 +236,7 @@ export function createWriteBehind(
         stageIncrement(redis, { ...ref, by }, o),
       );
       if (staged === 'go-around') throw new Error('an increment never goes around Redis');
+      options.onOrdered?.();
       return await answer(collection, key, partition, staged, options);
     },
   };

@@ -1,6 +1,6 @@
 import { crashPoint } from '../config/crash-points.ts';
 import type { Collection } from '../domain/collection.ts';
-import { entryId } from '../domain/entry.ts';
+import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
@@ -38,6 +38,26 @@ export interface WriteThrough {
   write(collection: Collection, key: string, value: string | null, options: WriteOptions): Promise<Receipt>;
   /** @throws as `Holdfast.increment`. */
   increment(collection: Collection, key: string, by: number, options: WriteOptions): Promise<Receipt>;
+  /**
+   * The first step alone: drops the copy, blocks fills, takes a version. To be followed by a commit that cannot come after
+   * the block, and by `settle`. `go-around`: there is no connection to Redis.
+   * @throws dependency-unavailable, deadline-exceeded; then nothing was committed.
+   */
+  take(
+    partition: number,
+    collection: Collection,
+    ref: EntryRef,
+    deadlineAt: number,
+  ): Promise<VoidTicket | 'go-around'>;
+  /** The last step: sets the copy where the commit changed the row, else ends the block. Never fails for want of Redis. */
+  settle(
+    collection: Collection,
+    key: string,
+    partition: number,
+    ticket: Pick<VoidTicket, 'token' | 'version'>,
+    value: string | null,
+    committed: boolean,
+  ): Promise<void>;
 }
 
 /**
@@ -54,7 +74,7 @@ export function createWriteThrough(
   async function take(
     partition: number,
     collection: Collection,
-    ref: { collection: string; key: string },
+    ref: EntryRef,
     deadlineAt: number,
   ): Promise<VoidTicket | 'go-around'> {
     for (let late = 0; late < 3; ) {
@@ -170,6 +190,8 @@ export function createWriteThrough(
   }
 
   return {
+    take,
+    settle,
     write: (collection, key, value, options) =>
       run(collection, key, putWork(ctx, collection, key, value, options), options),
     increment: (collection, key, by, options) =>

@@ -11,7 +11,10 @@ export const collectionName = z.string().regex(COLLECTION_NAME).meta({
 /** What `keyProblem` refuses, as far as JSON Schema can say it: that counts characters, and keys have at most 512 bytes. */
 export const entryKey = z
   .string()
-  .refine((key) => keyProblem(key) === undefined, 'is no key')
+  .superRefine((key, check) => {
+    const message = keyProblem(key);
+    if (message !== undefined) check.addIssue({ code: 'custom', message });
+  })
   .meta({
     id: 'EntryKey',
     description: `1–${MAX_KEY_BYTES} bytes of UTF-8 without control characters, and not "." or "..".`,

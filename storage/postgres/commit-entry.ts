@@ -106,7 +106,8 @@ function notCommitted(answer: CommitAnswer): NotCommitted {
   }
 }
 
-async function refusable<T>(work: Promise<T>): Promise<T> {
+/** Runs a statement with values of a caller. @throws HoldfastError `invalid-request` where PostgreSQL refuses one. */
+export async function refusable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {

@@ -43,7 +43,7 @@ interface RowAnswer {
  * How far ahead the stored clock is set, in microseconds. The invariant is that it lies at or above every committed
  * version; a second ahead, the partition's row is written about once a second and not with every write.
  */
-const CLOCK_AHEAD_MICROS = 1_000_000;
+export const CLOCK_AHEAD_MICROS = 1_000_000;
 
 const TOO_LATE = 'HF001';
 const UNIQUE_VIOLATION = '23505';

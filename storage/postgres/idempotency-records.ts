@@ -20,6 +20,33 @@ export async function findRecord(db: Kysely<Database>, key: string): Promise<Com
   return rows[0];
 }
 
+/** The records of several keys, those that there are. */
+export async function findRecords(
+  db: Kysely<Database>,
+  keys: readonly string[],
+): Promise<Map<string, CommittedRecord>> {
+  const { rows } = await sql<CommittedRecord>`
+    SELECT key, fingerprint, version, value, created FROM idempotency_records
+    WHERE key = ANY(${keys}::text[])`.execute(db);
+  return new Map(rows.map((row) => [row.key, row]));
+}
+
+/** Adds records; answers whether all of them were new. */
+export async function addRecords(
+  trx: Kysely<Database>,
+  records: readonly CommittedRecord[],
+): Promise<boolean> {
+  const sorted = [...records].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const { rows } = await sql`
+    INSERT INTO idempotency_records (key, fingerprint, version, value, created)
+    SELECT * FROM unnest(
+      ${sorted.map((r) => r.key)}::text[], ${sorted.map((r) => r.fingerprint)}::text[],
+      ${sorted.map((r) => r.version)}::bigint[], ${sorted.map((r) => r.value)}::bigint[],
+      ${sorted.map((r) => r.created)}::boolean[])
+    ON CONFLICT (key) DO NOTHING RETURNING 1`.execute(trx);
+  return rows.length === records.length;
+}
+
 /**
  * Records the writes that the mutations rest on, whether a mutation changed its row or lost to a newer one: its effect is in
  * that one. A record that is there already came with another batch, and stays. Costs nothing where there are none.

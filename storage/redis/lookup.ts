@@ -4,7 +4,7 @@ import type { Epoch } from '../../domain/epoch.ts';
 import { decodeMutation, type EntryState, type Mutation, mutationTag } from '../../domain/mutation.ts';
 import type { RedisStore, ScriptReply } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { statusOf, text } from './reply.ts';
+import { list, statusOf, text } from './reply.ts';
 
 /** Where the newest mutation that is not known to be persisted is. */
 export type Pending =
@@ -80,7 +80,12 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
       options.durable ? '1' : '0',
     ],
   );
-  if (statusOf(reply) === 'hit') {
+  statusOf(reply);
+  return readLookup(id, reply);
+}
+
+function readLookup(id: string, reply: ScriptReply): Lookup {
+  if (text(reply, 0) === 'hit') {
     const state = readCopy(text(reply, 1));
     return reply.length > 2 ? { outcome: 'hit', state, staged: text(reply, 2) } : { outcome: 'hit', state };
   }
@@ -91,6 +96,37 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
     held: lease === HELD,
     pending: readPendingReply(id, reply, 2),
   };
+}
+
+/**
+ * The same of many entries of one partition and kind of collection, in one round trip: scripts/lookup-many.lua. All leases
+ * have the one token.
+ * @throws as {@link lookup}.
+ */
+export async function lookupMany(
+  redis: RedisStore,
+  refs: readonly EntryRef[],
+  options: LookupOptions,
+): Promise<Lookup[]> {
+  const keys = partitionKeys(options.partition);
+  const ids = refs.map(entryId);
+  const reply = await redis.run(
+    'lookup-many',
+    [
+      ...[keys.state, keys.open, keys.closed, keys.sent, keys.index, keys.blocks],
+      ...ids.map((id) => keys.entryPrefix + id),
+    ],
+    [
+      options.epoch,
+      options.token,
+      options.leaseMs,
+      options.writeThrough ? '1' : '0',
+      options.durable ? '1' : '0',
+      ...ids,
+    ],
+  );
+  statusOf(reply);
+  return ids.map((id, i) => readLookup(id, list(reply, i + 1)));
 }
 
 export interface FillOptions {

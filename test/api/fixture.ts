@@ -56,7 +56,15 @@ export async function startApi(
     settings: { ALLOWED_HOSTS: [], CORS_ORIGINS: [], ...settings },
     log,
     stopping: stopping.signal,
-    limits: { MAX_VALUE_BYTES: 1_024, MAX_REQUESTS_IN_FLIGHT: 100, REQUEST_DEADLINE_MS: 5_000, ...limits },
+    limits: {
+      MAX_VALUE_BYTES: 1_024,
+      MAX_BATCH_OPERATIONS: 100,
+      MAX_BATCH_BYTES: 64 * 1_024,
+      MAX_READ_KEYS: 100,
+      MAX_REQUESTS_IN_FLIGHT: 100,
+      REQUEST_DEADLINE_MS: 5_000,
+      ...limits,
+    },
   });
   open.add(server);
   server.listen(0, '127.0.0.1');

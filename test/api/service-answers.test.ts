@@ -49,9 +49,8 @@ test('an unknown collection is collection-not-found', async () => {
 });
 
 test.each([
-  ['POST', CART, 'GET, HEAD, PUT, DELETE'],
-  ['PATCH', CART, 'GET, HEAD, PUT, DELETE'],
-  ['OPTIONS', CART, 'GET, HEAD, PUT, DELETE'],
+  ['POST', CART, 'GET, HEAD, PUT, PATCH, DELETE'],
+  ['OPTIONS', CART, 'GET, HEAD, PUT, PATCH, DELETE'],
   ['GET', `${CART}/increment`, 'POST'],
   ['DELETE', `${CART}/explanation`, 'GET, HEAD'],
   ['PUT', '/v1/collections', 'GET, HEAD'],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchProgress, confirmBatch } from '../../storage/redis/confirm.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
-import { fill, inspect, lookup, stagedMutations } from '../../storage/redis/lookup.ts';
+import { fill, inspect, lookup, lookupMany, stagedMutations } from '../../storage/redis/lookup.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { SCRIPTS } from '../../storage/redis/scripts.ts';
@@ -38,6 +38,15 @@ const CALLS: Record<string, Call> = {
   increment: (p, epoch) => stageIncrement(redis.store, { ...C, by: 1 }, p.options({ epoch })),
   lookup: ({ partition }, epoch) =>
     lookup(redis.store, A, {
+      partition,
+      epoch,
+      token: 't',
+      leaseMs: 60_000,
+      writeThrough: false,
+      durable: false,
+    }),
+  'lookup-many': ({ partition }, epoch) =>
+    lookupMany(redis.store, [A, C], {
       partition,
       epoch,
       token: 't',

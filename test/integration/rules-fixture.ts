@@ -6,6 +6,7 @@ import { type Environment, readEnvironment } from '../../config/environment.ts';
 import type { Collection } from '../../domain/collection.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import { followBatches } from '../../service/batch-events.ts';
+import { createCacheAccess } from '../../service/cache-access.ts';
 import { createCacheRepairs } from '../../service/cache-repairs.ts';
 import type { Context } from '../../service/context.ts';
 import { createDirectWrites } from '../../service/direct-write.ts';
@@ -13,16 +14,22 @@ import { createEpochs, type Epochs } from '../../service/epochs.ts';
 import { createExplain } from '../../service/explain.ts';
 import { createFlusher, type Flusher } from '../../service/flusher.ts';
 import type { Holdfast } from '../../service/holdfast.ts';
+import { createInvalidate } from '../../service/invalidate.ts';
 import { createOffers, type Offers } from '../../service/offer-batch.ts';
+import { createPatch } from '../../service/patch.ts';
 import { createPendingBatches } from '../../service/pending-batches.ts';
 import { createReader, type Reader } from '../../service/read.ts';
+import { createReadMany } from '../../service/read-many.ts';
 import { createRedisPatience } from '../../service/redis-patience.ts';
 import { createSettling } from '../../service/settling.ts';
 import { createSlotLookups } from '../../service/slots.ts';
+import { createSources } from '../../service/sources.ts';
 import { createSuspicion, type Suspicion } from '../../service/suspicion.ts';
 import { createWaiters, type Waiters } from '../../service/waiters.ts';
 import { createWriteBehind, type WriteBehind } from '../../service/write-behind.ts';
+import { createWriteMany } from '../../service/write-many.ts';
 import { createWriteThrough, type WriteThrough } from '../../service/write-through.ts';
+import { createWriteTogether } from '../../service/write-together.ts';
 import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
 import { migrateToLatest } from '../../storage/postgres/migrate.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
@@ -64,6 +71,11 @@ export interface Part {
   readonly reader: Reader;
   readonly behind: WriteBehind;
   readonly through: WriteThrough;
+  readonly readMany: Holdfast['readMany'];
+  readonly invalidate: Holdfast['invalidate'];
+  readonly patch: Holdfast['patch'];
+  readonly many: Holdfast['writeMany'];
+  readonly together: Holdfast['writeTogether'];
   readonly suspicion: Suspicion;
   readonly explain: Holdfast['explain'];
   /** Runs `hook` the next time this script is about to be sent. */
@@ -195,11 +207,21 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const batches = createPendingBatches(ctx);
     const suspicion = createSuspicion(ctx);
     const slots = createSlotLookups(ctx);
+    const cache = createCacheAccess(ctx, { epochs, patience });
+    const sources = createSources(ctx, { epochs, batches, slots });
     const settling = createSettling(ctx, { waiters, flusher });
-    const reader = createReader(ctx, { epochs, batches, patience, settling, suspicion, slots });
+    const reader = createReader(ctx, { cache, sources, settling, suspicion });
     const direct = createDirectWrites(ctx, { repairs: createCacheRepairs(ctx), slots });
     const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
+    const writer = { 'write-behind': behind, 'write-through': through };
+    const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
+      put: (collection, key, value, options) =>
+        writer[collection.mode].write(collection, key, value, options),
+      delete: (collection, key, options) => writer[collection.mode].write(collection, key, null, options),
+      increment: (collection, key, by, options) =>
+        writer[collection.mode].increment(collection, key, by, options),
+    };
     const unfollow = alive ? followBatches(ctx, epochs, waiters, flusher) : () => {};
     if (!alive) flusher.stop();
     closers.push(async () => {
@@ -223,6 +245,11 @@ export async function createWorld(options: { slots?: number; partitions?: number
       reader,
       behind,
       through,
+      readMany: createReadMany(ctx, { cache, sources, settling, suspicion }),
+      invalidate: createInvalidate(ctx, { epochs, through, sources }),
+      patch: createPatch(ctx, { reader, write: write.put }),
+      many: createWriteMany(write, ctx.log),
+      together: createWriteTogether(ctx, { epochs, through }),
       suspicion,
       explain: createExplain(ctx, epochs, batches),
       sent,

@@ -1,17 +1,21 @@
 import type { Collections } from '../../config/collections.ts';
+import { parseEntryId } from '../../domain/entry.ts';
 import { HoldfastError } from '../../domain/errors.ts';
+import { mergePatch } from '../../domain/merge-patch.ts';
 import type { EntryState } from '../../domain/mutation.ts';
 import { NEVER_WRITTEN } from '../../domain/mutation.ts';
 import type {
   DependencyHealth,
   Explanation,
   Holdfast,
+  InvalidatedEntry,
   ReadResult,
   Receipt,
   WriteOptions,
 } from '../../service/holdfast.ts';
 import type { Operations } from '../../service/operations.ts';
 import { createRateLimiter, type RateLimits } from '../../service/rate-limiter.ts';
+import { createWriteMany } from '../../service/write-many.ts';
 
 /** The three collections of the shipped config, and a counter that is written through. */
 const FAKE_COLLECTIONS: Collections = new Map(
@@ -55,7 +59,7 @@ const FAKE_COLLECTIONS: Collections = new Map(
 
 /** One call of a use case. */
 export interface FakeCall {
-  readonly method: 'read' | 'put' | 'delete' | 'increment' | 'explain';
+  readonly method: 'invalidate' | 'read' | 'list' | 'put' | 'patch' | 'delete' | 'increment' | 'explain';
   readonly key: string;
   readonly options: WriteOptions;
 }
@@ -69,6 +73,8 @@ export interface FakeHoldfast extends Holdfast {
   before: (call: FakeCall) => void | Promise<void>;
   /** What reads say beside the value. */
   found: Pick<ReadResult, 'source' | 'stored'>;
+  /** Whether reads of many entries do without Redis. */
+  degraded: boolean;
   /** The level that writes reach; the one asked for where it is not set. */
   reached: Receipt['state'] | undefined;
   explanation: Partial<Explanation>;
@@ -94,6 +100,7 @@ export function createFakeHoldfast({
     closed: false,
     before: () => {},
     found: { source: 'cache', stored: false },
+    degraded: false,
     reached: undefined,
     explanation: {},
     dependencies: (['redis', 'temporal', 'postgres', 'workers'] as const).map((dependency) => ({
@@ -114,9 +121,35 @@ export function createFakeHoldfast({
       await called({ method: 'read', key, options });
       return { ...fake.found, state: stateOf(collection.name, key) };
     },
+    async readMany(collection, keys, options) {
+      const entries = [];
+      for (const key of new Set(keys)) {
+        await called({ method: 'read', key, options });
+        entries.push({ key, ...stateOf(collection.name, key) });
+      }
+      return { entries, degraded: fake.degraded };
+    },
+    async list(collection, page, options) {
+      await called({ method: 'list', key: JSON.stringify(page), options });
+      const found = [...fake.entries]
+        .map(([id, { version, value }]) => ({ ...parseEntryId(id), version, value: value ?? '' }))
+        .filter((entry) => entry.collection === collection.name && entry.value !== '')
+        .filter(({ key }) => key > page.after && key.startsWith(page.prefix))
+        .sort((a, b) => (a.key < b.key ? -1 : 1));
+      const entries = found
+        .slice(0, page.limit)
+        .map(({ key, version, value }) => ({ key, version, value, updatedAt: new Date(version / 1_000) }));
+      return { entries, next: found.length > page.limit ? (entries.at(-1)?.key ?? null) : null };
+    },
     async put(collection, key, value, options) {
       await called({ method: 'put', key, options });
       return write(collection, key, options, value);
+    },
+    async patch(collection, key, patch, options) {
+      await called({ method: 'patch', key, options });
+      const { value } = stateOf(collection.name, key);
+      if (value === null) throw new HoldfastError('entry-not-found', 'There is no such entry.');
+      return write(collection, key, options, mergePatch(value, patch));
     },
     async delete(collection, key, options) {
       await called({ method: 'delete', key, options });
@@ -128,6 +161,32 @@ export function createFakeHoldfast({
       if (!Number.isSafeInteger(value))
         throw new HoldfastError('counter-overflow', 'It would leave its range.');
       return { ...write(collection, key, options, String(value)), value };
+    },
+    writeMany: (operations, options) => createWriteMany(fake, { error: unexpected })(operations, options),
+    async writeTogether(operations, options) {
+      const before = new Map(fake.entries);
+      const receipts: Receipt[] = [];
+      for (const result of await fake.writeMany(operations, options)) {
+        if (result instanceof HoldfastError) {
+          for (const [id, state] of before) fake.entries.set(id, state);
+          throw result;
+        }
+        receipts.push(result);
+      }
+      return receipts;
+    },
+    async invalidate(collection, keys, options) {
+      const results: InvalidatedEntry[] = [];
+      for (const key of new Set(keys)) {
+        await called({ method: 'invalidate', key, options });
+        const { version: before } = stateOf(collection.name, key);
+        results.push(
+          before === 0
+            ? { key, outcome: 'absent', version: null }
+            : { key, outcome: 'invalidated', version: before + 2 },
+        );
+      }
+      return results;
     },
     async explain(collection, key, options) {
       await called({ method: 'explain', key, options });
@@ -150,6 +209,10 @@ export function createFakeHoldfast({
     },
   };
   return fake;
+
+  function unexpected(): never {
+    throw new Error('a use case failed for an unexpected reason');
+  }
 
   function notFaked(): never {
     throw new Error('this test has no such operation');

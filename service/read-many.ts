@@ -1,0 +1,246 @@
+import type { Collection } from '../domain/collection.ts';
+import { entryId } from '../domain/entry.ts';
+import type { Epoch } from '../domain/epoch.ts';
+import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
+import { partitionOf } from '../domain/partition.ts';
+import { isUnreachable } from '../storage/postgres/errors.ts';
+import { readRecords } from '../storage/postgres/read-record.ts';
+import { type Lookup, lookupMany } from '../storage/redis/lookup.ts';
+import type { CacheAccess } from './cache-access.ts';
+import type { Context } from './context.ts';
+import { beforeDeadline, pause } from './deadline.ts';
+import type { ManyResult, RequestOptions } from './holdfast.ts';
+import { FILL_PAUSE_MS, FILL_WAIT_MS, LONGEST_FILL_PAUSE_MS, newerRow } from './read.ts';
+import type { Settling } from './settling.ts';
+import type { Missed, PlacedRef, Sources, Unsettled } from './sources.ts';
+import type { Suspicion } from './suspicion.ts';
+import { uniqueToken } from './tokens.ts';
+import { unavailable } from './trouble.ts';
+
+type Hit = Extract<Lookup, { outcome: 'hit' }>;
+
+interface Answer {
+  readonly state: EntryState;
+  readonly degraded?: true;
+  readonly unsettled: Unsettled | undefined;
+}
+
+/** What one look said of an entry. */
+type Looked = { readonly found: Lookup; readonly epoch: Epoch } | 'redis-down';
+
+/**
+ * Reads many entries of a collection by the rules of single reads: a round trip to Redis for each partition, one statement for
+ * the rows of all that missed, one more round trip for the fills. For single readers its repairs are those of another process.
+ */
+export function createReadMany(
+  ctx: Context,
+  deps: {
+    readonly cache: CacheAccess;
+    readonly sources: Sources;
+    readonly settling: Settling;
+    readonly suspicion: Suspicion;
+  },
+): (collection: Collection, keys: readonly string[], options: RequestOptions) => Promise<ManyResult> {
+  const { cache, sources, settling, suspicion } = deps;
+  const { PARTITIONS } = ctx.environment;
+
+  /** Notes what Redis says of each entry. */
+  async function look(
+    collection: Collection,
+    refs: readonly PlacedRef[],
+    deadlineAt: number,
+    looked: Map<PlacedRef, Looked>,
+  ): Promise<void> {
+    const partitions = new Map<number, PlacedRef[]>();
+    for (const one of refs) {
+      const others = partitions.get(one.partition);
+      if (others === undefined) partitions.set(one.partition, [one]);
+      else others.push(one);
+    }
+    await Promise.all(
+      [...partitions].map(async ([partition, some]) => {
+        const place = { collection, partition, deadlineAt };
+        const all = await cache.look(place, uniqueToken(), (options) =>
+          lookupMany(
+            ctx.redis,
+            some.map(({ ref }) => ref),
+            options,
+          ),
+        );
+        some.forEach((one, i) => {
+          const found = all === 'redis-down' ? undefined : all.found[i];
+          looked.set(
+            one,
+            all === 'redis-down' || found === undefined ? 'redis-down' : { found, epoch: all.epoch },
+          );
+        });
+      }),
+    );
+  }
+
+  /** Copies that others are about to fill are worth a short wait. */
+  async function lookUntilFilled(
+    collection: Collection,
+    refs: readonly PlacedRef[],
+    deadlineAt: number,
+  ): Promise<Map<PlacedRef, Looked>> {
+    const looked = new Map<PlacedRef, Looked>();
+    await look(collection, refs, deadlineAt, looked);
+    let wait = FILL_PAUSE_MS;
+    for (const end = performance.now() + FILL_WAIT_MS; performance.now() < end; ) {
+      const held = refs.filter((one) => isHeld(looked.get(one)));
+      if (held.length === 0) break;
+      await pause(wait, deadlineAt);
+      wait = Math.min(wait * 2, LONGEST_FILL_PAUSE_MS);
+      await look(collection, held, deadlineAt, looked);
+    }
+    return looked;
+  }
+
+  /** Holds copies against their rows while others may have written around Redis, as single reads do. */
+  async function trusted(
+    collection: Collection,
+    hits: readonly (readonly [PlacedRef, Hit])[],
+    answers: Map<PlacedRef, Answer>,
+  ): Promise<void> {
+    for (const [one, { state, staged }] of hits) answers.set(one, { state, unsettled: staged });
+    if (hits.length === 0 || !suspicion.active()) return;
+    try {
+      const keys = hits.map(([{ ref }]) => ref.key);
+      const records = await readRecords(ctx.db, collection.kind, collection.name, keys);
+      hits.forEach(([one, { state }], i) => {
+        const record = records[i];
+        const row = record === undefined ? undefined : newerRow(state, record);
+        if (row !== undefined) answers.set(one, { state: row, unsettled: undefined });
+      });
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+    }
+  }
+
+  async function repaired(
+    collection: Collection,
+    misses: readonly Miss[],
+    deadlineAt: number,
+    answers: Map<PlacedRef, Answer>,
+  ): Promise<void> {
+    if (misses.length === 0) return;
+    const keep = ({ one, lease }: Miss) => {
+      if (lease !== undefined) cache.keep(entryId(one.ref), lease);
+    };
+    const found = await sources
+      .indexedMany(
+        collection,
+        misses.map(({ missed }) => missed),
+        deadlineAt,
+      )
+      .catch((error: unknown) => {
+        misses.forEach(keep);
+        throw error;
+      });
+    await Promise.all(
+      misses.map(async (miss, i) => {
+        const { state, cacheable, unsettled } = found[i] ?? { state: NEVER_WRITTEN, cacheable: false };
+        const { one, lease, epoch } = miss;
+        answers.set(one, { state, unsettled });
+        if (!cacheable) keep(miss);
+        else if (lease !== undefined) {
+          await cache.fill(one.ref, collection, { partition: one.partition, epoch }, lease, state);
+        }
+      }),
+    );
+  }
+
+  async function unseen(
+    collection: Collection,
+    refs: readonly PlacedRef[],
+    answers: Map<PlacedRef, Answer>,
+  ): Promise<void> {
+    if (refs.length === 0) return;
+    const found = await sources.withoutRedisMany(collection, refs);
+    refs.forEach((one, i) => {
+      const { state, unsettled } = found[i] ?? { state: NEVER_WRITTEN };
+      answers.set(one, { state, unsettled, degraded: true });
+    });
+  }
+
+  async function readLatest(
+    collection: Collection,
+    refs: readonly PlacedRef[],
+    deadlineAt: number,
+  ): Promise<Map<PlacedRef, Answer>> {
+    const looked = await lookUntilFilled(collection, refs, deadlineAt);
+    const hits: [PlacedRef, Hit][] = [];
+    const misses: Miss[] = [];
+    const down: PlacedRef[] = [];
+    for (const [one, what] of looked) {
+      if (what === 'redis-down') down.push(one);
+      else if (what.found.outcome === 'hit') hits.push([one, what.found]);
+      else {
+        const { lease, pending } = what.found;
+        misses.push({ one, lease, epoch: what.epoch, missed: { ...one, pending } });
+      }
+    }
+    const answers = new Map<PlacedRef, Answer>();
+    await Promise.all([
+      trusted(collection, hits, answers),
+      repaired(collection, misses, deadlineAt, answers),
+      unseen(collection, down, answers),
+    ]);
+    return answers;
+  }
+
+  /** For durable reads: the answers that may not be given yet. */
+  async function notQueued(
+    answers: ReadonlyMap<PlacedRef, Answer>,
+    deadlineAt: number,
+  ): Promise<PlacedRef[]> {
+    const again: PlacedRef[] = [];
+    await Promise.all(
+      [...answers].map(async ([one, { state, unsettled }]) => {
+        if (unsettled === undefined) return;
+        const entry = { ...one.ref, version: state.version };
+        if (!(await settling.queued(entry, unsettled, deadlineAt))) again.push(one);
+      }),
+    );
+    return again;
+  }
+
+  return async (collection, keys, { deadlineAt }) => {
+    const refs = [...new Set(keys)].map((key): PlacedRef => {
+      const ref = { collection: collection.name, key };
+      return { ref, partition: partitionOf(entryId(ref), PARTITIONS) };
+    });
+    const answers = new Map<PlacedRef, Answer>();
+    try {
+      for (let left: readonly PlacedRef[] = refs; left.length > 0; ) {
+        const round = await beforeDeadline(readLatest(collection, left, deadlineAt), deadlineAt);
+        for (const [one, answer] of round) answers.set(one, answer);
+        left = collection.reads === 'latest' ? [] : await notQueued(round, deadlineAt);
+      }
+    } catch (error) {
+      throw unavailable(error);
+    }
+    return {
+      entries: refs.map((one) => {
+        const { version, value } = answers.get(one)?.state ?? NEVER_WRITTEN;
+        return { key: one.ref.key, version, value };
+      }),
+      degraded: [...answers.values()].some(({ degraded }) => degraded === true),
+    };
+  };
+}
+
+/** An entry that is read from where it is, and the right to fill the cache with it, if it was had. */
+interface Miss {
+  readonly one: PlacedRef;
+  readonly missed: Missed;
+  readonly lease: string | undefined;
+  readonly epoch: Epoch;
+}
+
+function isHeld(looked: Looked | undefined): boolean {
+  return (
+    looked !== undefined && looked !== 'redis-down' && looked.found.outcome === 'miss' && looked.found.held
+  );
+}
