@@ -213,3 +213,26 @@ describe('without any key', () => {
     expect(await increment('https://app.example.com')).toBe(202);
   });
 });
+
+test('scopes hold for every collection that a batch names, and a batch tells nobody what there is', async () => {
+  const { key, headers } = testKey('shop', ['write:carts', 'read:*']);
+  const { request, holdfast } = await startApi({}, { keys: [key] });
+  const send = (collection: string) =>
+    request('POST', '/v1/batch', {
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        operations: [
+          { op: 'put', collection: 'carts', key: 'a', value: 1 },
+          { op: 'put', collection, key: 'a', value: 1 },
+        ],
+      }),
+    });
+  const [orders, nothing] = [await send('orders'), await send('nothing')];
+  expect([orders.status, nothing.status]).toEqual([403, 403]);
+  expect(await problemOf(orders)).toMatchObject({
+    code: 'forbidden',
+    detail: expect.stringContaining('write:orders'),
+  });
+  expect(holdfast.calls).toEqual([]);
+  expect((await send('carts')).status).toBe(200);
+});

@@ -116,3 +116,23 @@ test('422 idempotency-key-reused: another body', async () => {
   expect(response.status).toBe(422);
   expect(await problemOf(response)).toMatchObject({ code: 'idempotency-key-reused', status: 422 });
 });
+
+test('Idempotency-Key of a batch: a record for each operation, also where two write one entry', async () => {
+  const api = await startApi();
+  const send = async (operations: readonly object[]) => {
+    const before = api.holdfast.calls.length;
+    const response = await api.request('POST', '/v1/batch', {
+      headers: { ...JSON_TYPE, 'idempotency-key': 'k' },
+      body: JSON.stringify({ operations }),
+    });
+    expect(response.status).toBe(200);
+    return api.holdfast.calls.slice(before).map(({ options }) => options.idempotency);
+  };
+  const put = { op: 'put', collection: 'carts', key: 'ada', value: 1 };
+  const first = await send([put, put, { ...put, op: 'delete', value: undefined }]);
+  expect(new Set(first.map((one) => one?.key)).size).toBe(3);
+  expect(await send([put, put, { ...put, op: 'delete', value: undefined }])).toEqual(first);
+  const [other] = await send([{ ...put, value: 2 }]);
+  expect(other?.key).toBe(first[0]?.key);
+  expect(other?.fingerprint).not.toBe(first[0]?.fingerprint);
+});

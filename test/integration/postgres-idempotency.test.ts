@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { encodeRecords } from '../../domain/idempotency.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import { commitEntry, commitIncrement } from '../../storage/postgres/commit-entry.ts';
+import { commitTogether } from '../../storage/postgres/commit-together.ts';
 import { findRecord, removeOldRecords } from '../../storage/postgres/idempotency-records.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { readEntry } from '../../storage/postgres/read-entry.ts';
@@ -129,6 +130,48 @@ test.each([1, 2])('many at once with one key count once, whether the row is ther
   expect(await readEntry(fixture.db, 'counter', { collection: 'views', key: 'c' })).toMatchObject({
     value: String(round),
   });
+});
+
+/** Two increments in one transaction, each with a record of its own. */
+function together(version: number, keys: readonly string[] = ['k1', 'k2']) {
+  return commitTogether(fixture.db, {
+    writes: keys.map((key, i) => ({
+      collection: 'views',
+      key: `t${i}`,
+      kind: 'counter' as const,
+      version: version + 2 * i,
+      partition: 0,
+      by: 1,
+      idempotency: idempotency(key),
+    })),
+    notAfterMicros: soon(),
+    waitUntil: performance.now() + 10_000,
+  });
+}
+
+test('writes that commit together are remembered together, and their repetition is answered for each', async () => {
+  expect(await together(10)).toMatchObject({ outcome: 'committed' });
+  expect(await together(20)).toMatchObject({
+    outcome: 'repeated',
+    records: [
+      { key: 'k1', version: 10, value: 1, created: true },
+      { key: 'k2', version: 12, value: 1, created: true },
+    ],
+  });
+  await expect(together(20, ['k1', 'k3'])).rejects.toMatchObject({ code: 'idempotency-key-reused' });
+  expect(await findRecord(fixture.db, 'k3')).toBeUndefined();
+});
+
+test('the same writes together, many times at once, happen once', async () => {
+  const outcomes = await Promise.all(Array.from({ length: 6 }, (_, i) => together(10 + 10 * i)));
+  expect(outcomes.filter(({ outcome }) => outcome === 'committed')).toHaveLength(1);
+  const others = outcomes.filter(({ outcome }) => outcome !== 'committed');
+  expect(others.every(({ outcome }) => ['repeated', 'superseded'].includes(outcome))).toBe(true);
+  for (const key of ['t0', 't1']) {
+    expect(await readEntry(fixture.db, 'counter', { collection: 'views', key })).toMatchObject({
+      value: '1',
+    });
+  }
 });
 
 test('old records are removed page by page, young ones stay', async () => {

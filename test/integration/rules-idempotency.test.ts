@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { WriteOptions } from '../../service/holdfast.ts';
+import { createPatch } from '../../service/patch.ts';
 import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
 import { sealBatch } from '../../storage/redis/seal.ts';
 import {
@@ -150,4 +151,18 @@ test('many requests with one key at once, on two processes, count once', async (
   expect(new Set(answers.map(({ version }) => version)).size).toBe(1);
   expect(answers.filter(({ replayed }) => replayed === undefined)).toHaveLength(1);
   expect(await textOf(parts[0] as Part)).toBe('2');
+});
+
+test('a PATCH that is repeated is answered with its receipt, whatever became of the entry since', async () => {
+  const part = await world.part();
+  const patch = createPatch(part.ctx, { reader: part.reader, write: part.behind.write });
+  const { version } = await part.behind.write(CARTS, 'k', '{"a":1}', keyed('k0'));
+  const conditional = () => ({ ...keyed('k1'), condition: { ifVersion: version } });
+  const first = await patch(CARTS, 'k', '{"b":2}', conditional());
+  expect(await textOf(part, CARTS)).toBe('{"a":1,"b":2}');
+  expect(await patch(CARTS, 'k', '{"b":2}', conditional())).toEqual({ ...first, replayed: true });
+  await part.behind.write(CARTS, 'k', null, keyed('k2'));
+  expect(await patch(CARTS, 'k', '{"b":2}', conditional())).toEqual({ ...first, replayed: true });
+  await expect(patch(CARTS, 'k', '{"b":2}', keyed('k3'))).rejects.toMatchObject({ code: 'entry-not-found' });
+  expect(await textOf(part, CARTS)).toBe(null);
 });
