@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { requireAccess } from '../../api/access.ts';
 import { ROUTES } from '../../api/all-routes.ts';
 import type { ApiContext } from '../../api/api-env.ts';
+import { createKeyring } from '../../api/bearer.ts';
 import { newApiKey } from '../../config/keys.ts';
 import { testKey } from '../support/api-key.ts';
 import { message, problemOf, startApi } from './fixture.ts';
@@ -31,6 +32,16 @@ describe('API keys as bearer tokens', () => {
     for (const scheme of ['bearer', 'BEARER', 'Bearer  ']) {
       const headers = { authorization: `${scheme} ${reader.token}` };
       expect((await request('GET', CART, { headers })).status).toBe(404);
+    }
+  });
+
+  test('a key is found again however often and in however many forms it was sent', () => {
+    const find = createKeyring(keys);
+    for (let i = 0; i < 100; i += 1) {
+      const header = `Bearer ${' '.repeat(i % 50)}${shop.token}`;
+      expect(find(header)).toBe(shop.key);
+      expect(find(`${header}0`)).toBeUndefined();
+      expect(find(`Bearer ${operator.token}`)).toBe(operator.key);
     }
   });
 
