@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { deciderOf } from '../access.ts';
 import { deadLetterId } from '../dead-letter-id.ts';
 import { readBody, reason } from '../json-body.ts';
 import { jsonResponse } from '../json-response.ts';
-import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
 
 /** A reason, in whatever characters. */
@@ -21,7 +21,7 @@ export const discardDeadLetter: Route = {
     async (c, deadlineAt) => {
       const id = deadLetterId(c);
       const decision = await readBody(c, body, { maxBytes: MAX_BODY_BYTES, deadlineAt });
-      await holdfast.operations.discardDeadLetter(id, { ...decision, by: `api ${requestId(c.env)}` });
+      await holdfast.operations.discardDeadLetter(id, { ...decision, by: deciderOf(c) });
       return jsonResponse(c, JSON.stringify({ id, state: 'discarded' }));
     },
 };

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { COLLECTION_NAME, keyProblem } from '../../domain/entry.ts';
 import { MAX_VERSION } from '../../domain/version.ts';
+import { deciderOf } from '../access.ts';
 import { readBody, reason } from '../json-body.ts';
 import { jsonResponse } from '../json-response.ts';
-import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
 
 const MAX_ENTRIES = 1_000;
@@ -35,7 +35,7 @@ export const discardWrites: Route = {
     async (c, deadlineAt) => {
       const workflowId = c.req.param('workflowId') ?? '';
       const request = await readBody(c, body, { maxBytes: MAX_BODY_BYTES, deadlineAt });
-      const by = `api ${requestId(c.env)}`;
+      const by = deciderOf(c);
       const result = await holdfast.operations.discardWrites(workflowId, { ...request, by }, { deadlineAt });
       return jsonResponse(c, JSON.stringify(result));
     },

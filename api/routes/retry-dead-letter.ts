@@ -1,6 +1,6 @@
+import { deciderOf } from '../access.ts';
 import { deadLetterId } from '../dead-letter-id.ts';
 import { jsonResponse } from '../json-response.ts';
-import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
 
 /** `POST /ops/v1/dead-letters/{id}/retry`: writes it into its row after all, unless that is newer. Takes no body. */
@@ -12,7 +12,7 @@ export const retryDeadLetter: Route = {
   handler:
     ({ holdfast }) =>
     async (c, deadlineAt) => {
-      const by = `api ${requestId(c.env)}`;
+      const by = deciderOf(c);
       const write = await holdfast.operations.retryDeadLetter(deadLetterId(c), { by }, { deadlineAt });
       return jsonResponse(c, JSON.stringify({ ...write, state: 'persisted' }));
     },

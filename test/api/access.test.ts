@@ -175,6 +175,17 @@ describe('each key has scopes', () => {
   });
 });
 
+test('who decided something with a key is named in the record of it', async () => {
+  const { request, holdfast } = await startApi({}, { keys });
+  const deciders: unknown[] = [];
+  holdfast.operations.discardDeadLetter = async (_, decider) => void deciders.push(decider);
+  await request('POST', `${DEAD}/1/discard`, {
+    body: '{"reason": "old"}',
+    headers: { ...json, ...operator.headers, 'x-request-id': 'r-1' },
+  });
+  expect(deciders).toEqual([{ reason: 'old', by: 'key operator, api r-1' }]);
+});
+
 describe('without any key', () => {
   test('everybody on this machine may do everything', async () => {
     const { request, holdfast } = await startApi();
