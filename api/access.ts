@@ -1,13 +1,20 @@
 import type { CollectionAccess } from '../config/keys.ts';
 import { COLLECTION_NAME } from '../domain/entry.ts';
 import type { ApiContext } from './api-env.ts';
-import { type Caller, mayUse } from './caller.ts';
+import { ANYBODY, type Caller, mayUse } from './caller.ts';
+import { requestId } from './middleware/request-id.ts';
 import { HttpError } from './problem.ts';
 
 /** The caller of a request. Only routes that are not `public` have one. */
 export function callerOf(c: ApiContext): Caller {
   if (c.env.caller === undefined) throw new Error('a route asked for its caller that has access: public');
   return c.env.caller;
+}
+
+/** Who decides something, for the record that is kept of it. */
+export function deciderOf(c: ApiContext): string {
+  const caller = callerOf(c);
+  return caller === ANYBODY ? `api ${requestId(c.env)}` : `key ${caller.name}, api ${requestId(c.env)}`;
 }
 
 /**

@@ -1,7 +1,7 @@
+import { deciderOf } from '../access.ts';
 import { deadLetterId } from '../dead-letter-id.ts';
 import { readBody } from '../json-body.ts';
 import { jsonResponse } from '../json-response.ts';
-import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
 import { deadLetterDecision, discardedDeadLetter } from '../schemas/dead-letter.ts';
 import type { Shape } from '../schemas/shape.ts';
@@ -34,7 +34,7 @@ export const discardDeadLetter: Route = {
     async (c, deadlineAt) => {
       const id = deadLetterId(c);
       const decision = await readBody(c, deadLetterDecision, { maxBytes: MAX_BODY_BYTES, deadlineAt });
-      await holdfast.operations.discardDeadLetter(id, { ...decision, by: `api ${requestId(c.env)}` });
+      await holdfast.operations.discardDeadLetter(id, { ...decision, by: deciderOf(c) });
       const answer = { id, state: 'discarded' } satisfies Shape<typeof discardedDeadLetter>;
       return jsonResponse(c, JSON.stringify(answer));
     },

@@ -1,6 +1,6 @@
+import { deciderOf } from '../access.ts';
 import { readBody } from '../json-body.ts';
 import { jsonResponse } from '../json-response.ts';
-import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
 import { discardRequest, discardResult } from '../schemas/discard.ts';
 import type { Shape } from '../schemas/shape.ts';
@@ -42,7 +42,7 @@ export const discardWrites: Route = {
     async (c, deadlineAt) => {
       const workflowId = c.req.param('workflowId') ?? '';
       const request = await readBody(c, discardRequest, { maxBytes: MAX_BODY_BYTES, deadlineAt });
-      const by = `api ${requestId(c.env)}`;
+      const by = deciderOf(c);
       const result: Shape<typeof discardResult> = await holdfast.operations.discardWrites(
         workflowId,
         { ...request, by },

@@ -1,6 +1,6 @@
+import { deciderOf } from '../access.ts';
 import { deadLetterId } from '../dead-letter-id.ts';
 import { jsonResponse } from '../json-response.ts';
-import { requestId } from '../middleware/request-id.ts';
 import type { Route } from '../route.ts';
 import { retriedDeadLetter } from '../schemas/dead-letter.ts';
 import type { Shape } from '../schemas/shape.ts';
@@ -28,7 +28,7 @@ export const retryDeadLetter: Route = {
   handler:
     ({ holdfast }) =>
     async (c, deadlineAt) => {
-      const by = `api ${requestId(c.env)}`;
+      const by = deciderOf(c);
       const write = await holdfast.operations.retryDeadLetter(deadLetterId(c), { by }, { deadlineAt });
       const answer = { ...write, state: 'persisted' } satisfies Shape<typeof retriedDeadLetter>;
       return jsonResponse(c, JSON.stringify(answer));

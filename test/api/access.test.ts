@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { requireAccess } from '../../api/access.ts';
 import { ROUTES } from '../../api/all-routes.ts';
 import type { ApiContext } from '../../api/api-env.ts';
+import { createKeyring } from '../../api/bearer.ts';
 import { newApiKey } from '../../config/keys.ts';
 import { testKey } from '../support/api-key.ts';
 import { message, problemOf, startApi } from './fixture.ts';
@@ -31,6 +32,16 @@ describe('API keys as bearer tokens', () => {
     for (const scheme of ['bearer', 'BEARER', 'Bearer  ']) {
       const headers = { authorization: `${scheme} ${reader.token}` };
       expect((await request('GET', CART, { headers })).status).toBe(404);
+    }
+  });
+
+  test('a key is found again however often and in however many forms it was sent', () => {
+    const find = createKeyring(keys);
+    for (let i = 0; i < 100; i += 1) {
+      const header = `Bearer ${' '.repeat(i % 50)}${shop.token}`;
+      expect(find(header)).toBe(shop.key);
+      expect(find(`${header}0`)).toBeUndefined();
+      expect(find(`Bearer ${operator.token}`)).toBe(operator.key);
     }
   });
 
@@ -162,6 +173,17 @@ describe('each key has scopes', () => {
     // Whoever forgot to look who it is must not let everybody in.
     expect(() => requireAccess({ env: {} } as ApiContext, 'read', 'carts')).toThrow('public');
   });
+});
+
+test('who decided something with a key is named in the record of it', async () => {
+  const { request, holdfast } = await startApi({}, { keys });
+  const deciders: unknown[] = [];
+  holdfast.operations.discardDeadLetter = async (_, decider) => void deciders.push(decider);
+  await request('POST', `${DEAD}/1/discard`, {
+    body: '{"reason": "old"}',
+    headers: { ...json, ...operator.headers, 'x-request-id': 'r-1' },
+  });
+  expect(deciders).toEqual([{ reason: 'old', by: 'key operator, api r-1' }]);
 });
 
 describe('without any key', () => {

@@ -48,6 +48,24 @@ test('variables are read, numbers as numbers, and unknown ones are left alone', 
   expect(environment).not.toHaveProperty('PATH');
 });
 
+test('lists are separated by commas; without anything in them they are empty', () => {
+  const environment = readEnvironment({
+    CORS_ORIGINS: 'https://app.example.com, http://localhost:5173,',
+    ALLOWED_HOSTS: 'holdfast.example.com',
+    ALLOW_ANONYMOUS: 'true',
+  });
+  expect(environment).toMatchObject({
+    CORS_ORIGINS: ['https://app.example.com', 'http://localhost:5173'],
+    ALLOWED_HOSTS: ['holdfast.example.com'],
+    ALLOW_ANONYMOUS: true,
+  });
+  expect(readEnvironment({ CORS_ORIGINS: ' ,' })).toMatchObject({
+    CORS_ORIGINS: [],
+    ALLOWED_HOSTS: [],
+    ALLOW_ANONYMOUS: false,
+  });
+});
+
 test('an empty variable counts as not set', () => {
   expect(readEnvironment({ PORT: '', REDIS_URL: '', HOST: '' })).toEqual(readEnvironment({}));
 });
@@ -71,6 +89,20 @@ describe('problems', () => {
     ['PORT', '1e3', 'must be a whole number'],
     ['PORT', ' 80', 'must be a whole number'],
     ['SLOTS', '1', 'must be at least 2'],
+    ['CORS_ORIGINS', '*', '"*" is no origin such as https://app.example.com'],
+    ['CORS_ORIGINS', 'https://a.example,null', '"null" is no origin such as https://app.example.com'],
+    [
+      'CORS_ORIGINS',
+      'https://a.example/',
+      '"https://a.example/" is no origin such as https://app.example.com',
+    ],
+    [
+      'CORS_ORIGINS',
+      'https://a.example:443',
+      '"https://a.example:443" is no origin such as https://app.example.com',
+    ],
+    ['ALLOWED_HOSTS', 'a.example:80', '"a.example:80" is no host name in lower case, without a port'],
+    ['ALLOW_ANONYMOUS', 'yes', 'Invalid option: expected one of "true"|"false"'],
     ['REDIS_URL', 'http://x', 'must be a URL that begins with redis:// or rediss://'],
     ['DATABASE_URL', 'mysql://x', 'must be a URL that begins with postgres:// or postgresql://'],
     ['DATABASE_URL', 'postgres', 'must be a URL that begins with postgres:// or postgresql://'],
