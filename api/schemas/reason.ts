@@ -6,5 +6,6 @@ export const reason = z
   .trim()
   .max(500)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what this refuses
-  .regex(/^[^\s\u0000\ud800-\udfff][^\u0000\ud800-\udfff]*$/u, 'must be 1–500 characters that say why')
+  .regex(/^[^\s\u0000][^\u0000]*$/, 'must be 1–500 characters that say why')
+  .refine((text) => text.isWellFormed(), 'is not well-formed')
   .meta({ description: 'Why, for the record.', examples: ['sent by mistake'] });

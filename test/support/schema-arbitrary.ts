@@ -19,7 +19,8 @@ export function arbitraryOf(schema: SchemaNode, depth = 0): fc.Arbitrary<unknown
 function ofType(schema: SchemaNode, depth: number): fc.Arbitrary<unknown> {
   if (schema.enum !== undefined) return fc.constantFrom(...(schema.enum as unknown[]));
   if ('const' in schema) return fc.constant(schema.const);
-  if (schema.anyOf !== undefined) return anyOf(schema.anyOf as SchemaNode[], depth);
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices !== undefined) return anyOf(choices as SchemaNode[], depth);
   switch (schema.type) {
     case 'null':
       return fc.constant(null);

@@ -36,7 +36,9 @@ test('a value is taken exactly where the schema of values allows it', () => {
       if (/e-3(09|[12]\d)/.test(text)) return;
       const taken = passes(() => requireJsonText(text));
       expect(jsonValue.safeParse(value).success).toBe(taken);
-      expect(inDocument('JsonValue', value)).toBe(taken);
+      // The document leaves half a surrogate pair, which is no text at all, to the check.
+      if (text.isWellFormed() && !/\\ud[89a-f]/.test(text))
+        expect(inDocument('JsonValue', value)).toBe(taken);
     }),
     { numRuns: 2_000 },
   );

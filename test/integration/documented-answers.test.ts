@@ -1,0 +1,46 @@
+import { Agent } from 'node:http';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { complaints } from '../support/answer-complaints.ts';
+import { httpCall } from '../support/http-call.ts';
+import { fuzzRequest } from '../support/request-arbitrary.ts';
+import { type System, startSystem } from '../support/system.ts';
+
+const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+let system: System;
+
+beforeAll(async () => {
+  system = await startSystem();
+});
+
+afterAll(async () => {
+  agent.destroy();
+  await system?.stop();
+});
+
+test('whatever is sent to the real system, its answer is what the document says', {
+  timeout: 300_000,
+}, async () => {
+  const statuses = new Set<number>();
+  await fc.assert(
+    fc.asyncProperty(fuzzRequest, async (request) => {
+      const answer = await httpCall(system.url, { agent, ...request });
+      statuses.add(answer.status);
+      expect(complaints(request, answer)).toEqual([]);
+    }),
+    // Most writes wait for the queue.
+    { numRuns: 400 },
+  );
+  for (const status of [200, 202, 400, 404, 405]) expect(statuses).toContain(status);
+});
+
+test('the page and the document are served from what the build made', async () => {
+  const page = await (await fetch(`${system.url}/docs`)).text();
+  const files = [...page.matchAll(/"(\/docs\/[^"]+)"/g)].map(([, file]) => file);
+  expect(files).toHaveLength(3);
+  for (const file of [...files, '/openapi.json']) {
+    const response = await fetch(`${system.url}${file}`);
+    expect(response.status, file).toBe(200);
+    await response.body?.cancel();
+  }
+});
