@@ -71,7 +71,7 @@ test.each([
     { entries: [{ collection: 'carts', key: 'a', version: 0 }], reason: 'x' },
     '/entries/0/version',
   ],
-  ['an unknown member', { entries: [{ collection: 'carts', key: 'a' }], reason: 'x', force: true }, ''],
+  ['an unknown member', { entries: [{ collection: 'carts', key: 'a' }], reason: 'x', force: true }, '/force'],
 ])('a discard with %s is refused, and nothing is asked of anybody', async (_, body, path) => {
   const { post, asked } = await startOperations({ discardWrites: () => Promise.reject(new Error('asked')) });
   const response = await post(DISCARD, body);
