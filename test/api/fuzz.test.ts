@@ -29,6 +29,9 @@ const NOT_THROWN: readonly ProblemCode[] = [
   'entry-not-found',
 ];
 
+const STATUSES = [200, 201, 202, 304, 400, 404, 405, 409, 412, 413, 415, 422, 503, 504];
+const MOST_DRAWN = 5_000;
+
 const SERVICE_ERRORS = (Object.keys(PROBLEMS) as ProblemCode[]).filter(
   (code) => !NOT_THROWN.includes(code),
 ) as ErrorCode[];
@@ -131,9 +134,14 @@ test('whatever is sent, the answer is what the document says', { timeout: 300_00
     prepare(holdfast, failure);
     expect(complaints({ ...request, valid: false }, await send(request))).toEqual([]);
   }
-  // That it was worth anything.
-  const met = [200, 201, 202, 304, 400, 404, 405, 409, 412, 413, 415, 422, 503, 504];
-  expect(met.filter((status) => !seen.has(status))).toEqual([]);
+  // That it was worth anything: drawn on, if need be, until every status was met.
+  const unmet = () => STATUSES.filter((status) => !seen.has(status));
+  for (const request of fc.sample(fuzzRequest, MOST_DRAWN)) {
+    if (unmet().length === 0) break;
+    prepare(holdfast, undefined);
+    expect(complaints(request, await send(request))).toEqual([]);
+  }
+  expect(unmet()).toEqual([]);
 });
 
 /** Headers that do not change from one answer to the next, and do not depend on a body. */
