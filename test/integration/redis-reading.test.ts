@@ -279,10 +279,10 @@ describe('a fill', () => {
       // Another reader fills, a writer counts.
       await redis.raw.set(`${p.keys.entryPrefix}docs/a`, `V ${p.epoch} 2 c 4`);
       const key = `${p.keys.entryPrefix}docs/a`;
-      const { state, open, closed, queue, index, name } = p.keys;
+      const { state, open, closed, queue, index, carried, name } = p.keys;
       await redis.store.run(
         'increment',
-        [state, open, closed, queue, index, key],
+        [state, open, closed, queue, index, key, carried],
         [p.epoch, Number.MAX_SAFE_INTEGER, name, 'docs/a', 1, HOUR, 10, 10_000, 4, ''],
       );
     }
