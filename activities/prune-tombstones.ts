@@ -40,7 +40,7 @@ export interface PruneResult {
   readonly pruned: number;
   /** The highest version of a tombstone that was ever removed. */
   readonly floor: Version;
-  /** How many idempotency records were removed for their age. */
+  /** How many idempotency records were removed for their age, if any were. */
   readonly records?: number;
   /** Why nothing was pruned, or not everything. */
   readonly skipped?: string;
@@ -57,7 +57,8 @@ class NotNow extends Error {}
  */
 export async function prune(deps: PruneDeps, signal: AbortSignal): Promise<PruneResult> {
   const records = await removeOldRecords(deps.db, deps.environment.IDEMPOTENCY_RETENTION_MS, { signal });
-  return { ...(await pruneRipe(deps, signal)), records };
+  const result = await pruneRipe(deps, signal);
+  return records === 0 ? result : { ...result, records };
 }
 
 async function pruneRipe(deps: PruneDeps, signal: AbortSignal): Promise<PruneResult> {

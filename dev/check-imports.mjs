@@ -15,6 +15,8 @@ const LAYERS = {
   api: { may: ['service', 'domain', 'config'] },
   // A process entry wires the parts together.
   'api/main.ts': { may: ['api', 'service', 'storage', 'domain', 'config'] },
+  // For the programs of its users: nothing of ours runs in them.
+  client: { may: [], types: ['api'] },
   // Runs in Temporal's sandbox: only what is deterministic, and nothing heavy.
   workflows: {
     may: ['domain'],

@@ -1,0 +1,213 @@
+import { HoldfastClientError } from './holdfast-error.ts';
+import { type Request, type Sender, send } from './send.ts';
+import type {
+  BatchOperation,
+  BatchResult,
+  CallOptions,
+  CounterReceipt,
+  Durability,
+  Entry,
+  Listing,
+  Receipt,
+  WriteOptions,
+} from './types.ts';
+
+const DEFAULT_DEADLINE_MS = 15_000;
+
+export interface ClientOptions {
+  /** Of the API, for example `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** An API key, where the server has any. */
+  readonly key?: string;
+  /** For each call with all its repetitions, in ms. Default: 15,000. */
+  readonly deadlineMs?: number;
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface HoldfastClient {
+  /** The documents of a collection, of type `V`. */
+  documents<V = unknown>(collection: string): Documents<V>;
+  counters(collection: string): Counters;
+  /** Many writes, with one result each; `atomic`: all or none, in collections that are written through. */
+  batch(
+    operations: readonly BatchOperation[],
+    options?: Omit<WriteOptions, 'ifMatch' | 'ifAbsent'> & { readonly atomic?: boolean },
+  ): Promise<readonly BatchResult[]>;
+}
+
+/** What documents and counters have in common. Every method throws HoldfastClientError. */
+export interface Entries<V, R> {
+  /** `undefined`: there is no such entry. Numbers beyond 2^53 are rounded by `JSON.parse`: see `getText`. */
+  get(key: string, options?: CallOptions): Promise<Entry<V> | undefined>;
+  /** The value's JSON text as Holdfast has it. */
+  getText(key: string, options?: CallOptions): Promise<Entry<string> | undefined>;
+  put(key: string, value: V, options?: WriteOptions): Promise<R>;
+  delete(key: string, options?: Omit<WriteOptions, 'ifAbsent'>): Promise<Receipt>;
+  /** Those of the entries that there are, by key. */
+  getMany(keys: readonly string[], options?: CallOptions): Promise<Map<string, Entry<V>>>;
+  /** What is persisted, in the order of keys. */
+  list(
+    page?: CallOptions & { readonly after?: string; readonly limit?: number; readonly prefix?: string },
+  ): Promise<Listing<V>>;
+}
+
+export interface Documents<V> extends Entries<V, Receipt> {
+  /** Sets the value to a JSON text, exactly. */
+  putText(key: string, json: string, options?: WriteOptions): Promise<Receipt>;
+  /** RFC 7396: `null` removes a member. */
+  patch(key: string, patch: unknown, options?: Omit<WriteOptions, 'ifAbsent'>): Promise<Receipt>;
+}
+
+export interface Counters extends Entries<number, Receipt> {
+  /** `by`: an integer, 1 if not given. */
+  increment(key: string, by?: number, options?: WriteOptions): Promise<CounterReceipt>;
+}
+
+/** A client of the HTTP API: small, on `fetch`, without state but its options. */
+export function createHoldfastClient({ url, key, deadlineMs, ...options }: ClientOptions): HoldfastClient {
+  const sender: Sender = { url: url.replace(/\/+$/, ''), key, fetch: options.fetch ?? fetch };
+  const call = (request: Request, { signal, deadlineMs: own }: CallOptions = {}) =>
+    send(sender, request, { signal, deadlineMs: own ?? deadlineMs ?? DEFAULT_DEADLINE_MS });
+
+  async function write<R extends Receipt>(
+    request: Omit<Request, 'effect'> & { readonly absolute: boolean },
+    options: WriteOptions = {},
+  ): Promise<R> {
+    const { absolute, headers, ...rest } = request;
+    const conditional = options.ifMatch !== undefined || options.ifAbsent === true;
+    const repeatable = (absolute && !conditional) || options.idempotencyKey !== undefined;
+    const response = await call(
+      {
+        ...rest,
+        headers: { ...headers, ...writeHeaders(options) },
+        effect: repeatable ? 'repeatable' : 'once',
+      },
+      options,
+    );
+    const receipt = (await response.json()) as R;
+    return response.headers.has('idempotent-replayed') ? { ...receipt, replayed: true } : receipt;
+  }
+
+  function entries<V>(collection: string) {
+    const base = `/v1/collections/${encodeURIComponent(collection)}`;
+    const path = (entry: string) => `${base}/entries/${encodeURIComponent(entry)}`;
+    const putText = (entry: string, json: string, options?: WriteOptions) =>
+      write<Receipt>(
+        { method: 'PUT', path: path(entry), headers: JSON_TYPE, body: json, absolute: true },
+        options,
+      );
+
+    async function getText(entry: string, options?: CallOptions): Promise<Entry<string> | undefined> {
+      try {
+        const response = await call({ method: 'GET', path: path(entry), effect: 'read' }, options);
+        const version = Number(response.headers.get('etag')?.replaceAll('"', ''));
+        return { value: await response.text(), version };
+      } catch (error) {
+        if (error instanceof HoldfastClientError && error.code === 'entry-not-found') return undefined;
+        throw error;
+      }
+    }
+
+    return {
+      path,
+      putText,
+      getText,
+      async get(entry: string, options?: CallOptions): Promise<Entry<V> | undefined> {
+        const found = await getText(entry, options);
+        return found === undefined ? undefined : { ...found, value: JSON.parse(found.value) as V };
+      },
+      put: (entry: string, value: V, options?: WriteOptions) =>
+        putText(entry, JSON.stringify(value), options),
+      delete: (entry: string, options?: WriteOptions) =>
+        write<Receipt>({ method: 'DELETE', path: path(entry), absolute: true }, options),
+      async getMany(keys: readonly string[], options?: CallOptions) {
+        const request = { method: 'POST', path: `${base}/read`, headers: JSON_TYPE, effect: 'read' } as const;
+        const response = await call({ ...request, body: JSON.stringify({ keys }) }, options);
+        const { entries: found } = (await response.json()) as { entries: (Entry<V> & { key: string })[] };
+        return new Map(found.map(({ key: name, value, version }) => [name, { value, version }]));
+      },
+      async list({ after, limit, prefix, ...options }: Parameters<Entries<V, Receipt>['list']>[0] = {}) {
+        const query = new URLSearchParams();
+        for (const [name, value] of Object.entries({ after, limit, prefix })) {
+          if (value !== undefined) query.set(name, String(value));
+        }
+        const search = query.size === 0 ? '' : `?${query}`;
+        const response = await call(
+          { method: 'GET', path: `${base}/entries${search}`, effect: 'read' },
+          options,
+        );
+        return (await response.json()) as Listing<V>;
+      },
+    };
+  }
+
+  return {
+    documents<V>(collection: string): Documents<V> {
+      const { path, ...common } = entries<V>(collection);
+      return {
+        ...common,
+        patch: (entry, patch, options) =>
+          write(
+            {
+              method: 'PATCH',
+              path: path(entry),
+              headers: PATCH_TYPE,
+              body: JSON.stringify(patch),
+              absolute: false,
+            },
+            options,
+          ),
+      };
+    },
+    counters(collection) {
+      const { path, putText: _, ...common } = entries<number>(collection);
+      return {
+        ...common,
+        increment: (entry, by = 1, options = {}) =>
+          write<CounterReceipt>(
+            {
+              method: 'POST',
+              path: `${path(entry)}/increment`,
+              headers: JSON_TYPE,
+              body: JSON.stringify({ by }),
+              absolute: false,
+            },
+            options,
+          ),
+      };
+    },
+    async batch(operations, { atomic, ...options } = {}) {
+      const response = await call(
+        {
+          method: 'POST',
+          path: '/v1/batch',
+          headers: { ...JSON_TYPE, ...writeHeaders(options) },
+          body: JSON.stringify({ operations, atomic }),
+          effect: options.idempotencyKey === undefined ? 'once' : 'repeatable',
+        },
+        options,
+      );
+      return ((await response.json()) as { results: BatchResult[] }).results;
+    },
+  };
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const PATCH_TYPE = { 'content-type': 'application/merge-patch+json' };
+
+function writeHeaders({
+  durability,
+  ifMatch,
+  ifAbsent,
+  idempotencyKey,
+}: WriteOptions): Record<string, string> {
+  return {
+    ...(durability === undefined ? {} : { prefer: `durability=${durability satisfies Durability}` }),
+    ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
+    ...(ifAbsent === true ? { 'if-none-match': '*' } : {}),
+    ...(idempotencyKey === undefined
+      ? {}
+      : { 'idempotency-key': idempotencyKey === true ? crypto.randomUUID() : idempotencyKey }),
+  };
+}

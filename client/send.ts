@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ErrorCode, HoldfastClientError } from './holdfast-error.ts';
+import type { Problem } from './types.ts';
+
+export interface Request {
+  readonly method: 'GET' | 'PUT' | 'PATCH' | 'DELETE' | 'POST';
+  /** Below the address of the API. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  /**
+   * What a repetition may do. `read`: nothing. `repeatable`: what the request does, once more or not. `once`: the same a
+   * second time, so it is repeated only where it certainly did not happen.
+   */
+  readonly effect: 'read' | 'repeatable' | 'once';
+}
+
+export interface Sender {
+  readonly url: string;
+  readonly key: string | undefined;
+  readonly fetch: typeof fetch;
+}
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+
+/** Of a write: it certainly did not happen, and may the next time. */
+const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set([
+  'rate-limited',
+  'overloaded',
+  'queue-full',
+  'dependency-unavailable',
+  'deadline-exceeded',
+]);
+
+/**
+ * Sends a request, and again as long as that is safe, promising and in time: after `Retry-After` where the server names it,
+ * else after pauses that grow, with jitter.
+ * @throws HoldfastClientError; the signal's reason where it was aborted
+ */
+export async function send(
+  sender: Sender,
+  request: Request,
+  { signal, deadlineMs }: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
+): Promise<Response> {
+  const deadline = performance.now() + deadlineMs;
+  let doubtful = false;
+  for (let tries = 0; ; tries++) {
+    const answer = await attempt(sender, request, signal, deadline - performance.now());
+    if (answer instanceof Response) return answer;
+    const { error, retryAfterMs } = answer;
+    doubtful ||= request.effect !== 'read' && error.outcomeUnknown;
+    const left = deadline - performance.now();
+    const longest = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
+    const pause = Math.max(retryAfterMs, longest * (0.5 + Math.random() / 2));
+    if (!mayRepeat(request, error) || pause >= left) throw withDoubt(error, doubtful);
+    await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() =>
+      signal?.throwIfAborted(),
+    );
+  }
+}
+
+interface Failure {
+  readonly error: HoldfastClientError;
+  /** 0 where the server names no time. */
+  readonly retryAfterMs: number;
+}
+
+async function attempt(
+  { url, key, fetch: fetchOf }: Sender,
+  { method, path, headers, body, effect }: Request,
+  signal: AbortSignal | undefined,
+  leftMs: number,
+): Promise<Response | Failure> {
+  signal?.throwIfAborted();
+  const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)));
+  try {
+    const response = await fetchOf(url + path, {
+      method,
+      headers: { ...headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
+      ...(body === undefined ? {} : { body }),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    return response.ok || response.status === 304 ? response : await failureOf(response);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const outcomeUnknown = effect !== 'read';
+    const error = timeout.aborted
+      ? new HoldfastClientError('deadline', 'There was no answer in time.', { outcomeUnknown, cause })
+      : new HoldfastClientError('network', 'There was no answer.', { outcomeUnknown, cause });
+    return { error, retryAfterMs: 0 };
+  }
+}
+
+async function failureOf(response: Response): Promise<Failure> {
+  const seconds = Number(response.headers.get('retry-after') ?? 0);
+  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : 0;
+  const text = await response.text();
+  const problem =
+    response.headers.get('content-type') === 'application/problem+json' ? parse(text) : undefined;
+  if (problem === undefined) {
+    const message = `An answer with status ${response.status} that is not Holdfast's.`;
+    return { error: new HoldfastClientError('network', message, { outcomeUnknown: true }), retryAfterMs };
+  }
+  const outcomeUnknown = problem.code === 'outcome-unknown' || problem.code === 'internal';
+  return {
+    error: new HoldfastClientError(problem.code, problem.detail, { problem, outcomeUnknown }),
+    retryAfterMs,
+  };
+}
+
+function parse(text: string): Problem | undefined {
+  try {
+    return JSON.parse(text) as Problem;
+  } catch {
+    return undefined;
+  }
+}
+
+function mayRepeat({ effect }: Request, { code }: HoldfastClientError): boolean {
+  if (TURNED_AWAY.has(code)) return true;
+  return (code === 'network' || code === 'outcome-unknown') && effect !== 'once';
+}
+
+/** A last try that was turned away says nothing of the tries before it. */
+function withDoubt(error: HoldfastClientError, doubtful: boolean): HoldfastClientError {
+  if (!doubtful || error.outcomeUnknown) return error;
+  const { code, message, problem } = error;
+  return new HoldfastClientError(code, message, {
+    ...(problem === undefined ? {} : { problem }),
+    outcomeUnknown: true,
+    cause: error,
+  });
+}
