@@ -126,7 +126,7 @@ describe.each(KEYS.map((key, partition) => ({ partition, key })))(
       await client.workflow.start(WRITE_BEHIND_WORKFLOW, {
         workflowId: slotWorkflowId(partition, 3),
         taskQueue,
-        args: [{ format: 2 }],
+        args: [{ format: 3 }],
       });
       expect(await pruneWith()).toMatchObject({
         pruned: 0,
