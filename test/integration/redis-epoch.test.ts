@@ -24,9 +24,9 @@ const C = { collection: 'hits', key: 'c' };
 /** These begin or end an epoch, or ask for it. */
 const ABOUT_EPOCHS = ['hello', 'lock', 'renew', 'unlock', 'install'];
 /** These run in whatever epoch is valid; their own tests see to it that one is. */
+const IN_ANY_EPOCH = ['discard', 'invalidate', 'oldest'];
 /** Of no partition: rate limits. */
 const OF_NO_PARTITION = ['exchange-demand'];
-const IN_ANY_EPOCH = ['discard', 'invalidate', 'oldest'];
 
 let redis: RedisUnderTest;
 beforeAll(async () => {
