@@ -13,6 +13,9 @@ export const CRASH_POINTS = [
   // A write-through write.
   'after-void',
   'after-commit',
+  // Several that are written through together.
+  'after-voids',
+  'after-commit-together',
   // A write around Redis.
   'after-announce',
   'after-direct-commit',

@@ -93,7 +93,7 @@ export function createWriteTogether(
     });
     for (let tries = 1; ; tries++) {
       const tickets = await voidAll(placed, deadlineAt);
-      crashPoint('after-void');
+      crashPoint('after-voids');
       const budgetMs = Math.min(POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt));
       const takenAt = Math.min(...tickets.map((ticket) => ticket.takenAt));
       let result: TogetherOutcome;
@@ -118,7 +118,7 @@ export function createWriteTogether(
         );
       }
       if (result.outcome === 'committed') {
-        crashPoint('after-commit');
+        crashPoint('after-commit-together');
         const { written } = result;
         await Promise.all(
           placed.map(async ({ operation, partition }, i) => {

@@ -4,22 +4,17 @@ import { checkDecisions } from './check-decisions.ts';
 import { checkFinal } from './check-final.ts';
 import { checkLinearizable } from './check-linearizable.ts';
 import { checkOrder } from './check-order.ts';
+import { checkTogether } from './check-together.ts';
 import { checkValues } from './check-values.ts';
 import { entryHistory } from './entry-history.ts';
-import { type Call, type History, nameOf, type Violation } from './history.ts';
+import { groupBy, type History, nameOf, type Violation } from './history.ts';
 
 /**
  * Judges what clients observed, and what was left when everything had drained. Empty: every promise held. Knows nothing
  * of how Holdfast works, only of what it says to its clients.
  */
 export function check(history: History): readonly Violation[] {
-  const calls = new Map<string, Call[]>();
-  for (const call of history.calls) {
-    const name = nameOf(call);
-    const known = calls.get(name);
-    if (known === undefined) calls.set(name, [call]);
-    else known.push(call);
-  }
+  const calls = new Map(groupBy(history.calls, nameOf));
   const violations: Violation[] = [];
   for (const final of history.final) {
     const entry = entryHistory(calls.get(nameOf(final)) ?? [], history, final);
@@ -37,5 +32,5 @@ export function check(history: History): readonly Violation[] {
   for (const [name, some] of calls) {
     throw new Error(`the final state of ${name} is missing: ${some.length} calls cannot be judged`);
   }
-  return violations;
+  return [...violations, ...checkTogether(history)];
 }

@@ -24,6 +24,10 @@ export interface Call {
   readonly by?: number;
   /** How often it was sent, each time with the same Idempotency-Key. Default: once, without one. */
   readonly sent?: number;
+  /** Names the transaction that a put belongs to, where it is one of several: all of them happened, or none did. */
+  readonly together?: string;
+  /** The answer says that the process did without Redis. */
+  readonly withoutRedis?: true;
   readonly condition?: { readonly ifVersion: number } | { readonly ifAbsent: true };
   readonly start: number;
   readonly end: number;
@@ -124,4 +128,20 @@ export function shortNameOf(entry: { readonly collection: string; readonly key: 
 
 export function isWrite(call: Call): boolean {
   return call.operation !== 'read';
+}
+
+/** The calls in groups, each in its former order. */
+export function groupBy(
+  calls: readonly Call[],
+  name: (call: Call) => string | undefined,
+): ReadonlyMap<string, readonly Call[]> {
+  const groups = new Map<string, Call[]>();
+  for (const call of calls) {
+    const group = name(call);
+    if (group === undefined) continue;
+    const known = groups.get(group);
+    if (known === undefined) groups.set(group, [call]);
+    else known.push(call);
+  }
+  return groups;
 }

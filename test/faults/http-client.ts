@@ -10,7 +10,12 @@ export interface HttpRequest {
 
 /** `error`: the connection's; then there was no answer. */
 export type HttpAnswer =
-  | { readonly status: number; readonly etag: string | undefined; readonly body: string }
+  | {
+      readonly status: number;
+      readonly etag: string | undefined;
+      readonly cacheStatus?: string;
+      readonly body: string;
+    }
   | { readonly error: string };
 
 export interface HttpClient {
@@ -28,10 +33,10 @@ export function createHttpClient(options: { readonly keepAlive: boolean }): Http
           method,
           agent,
           headers: {
-            ...headers,
             ...(body === undefined
               ? {}
               : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+            ...headers,
           },
         });
         const timer = setTimeout(
@@ -52,6 +57,7 @@ export function createHttpClient(options: { readonly keepAlive: boolean }): Http
             resolve({
               status: response.statusCode ?? 0,
               etag: response.headers.etag,
+              cacheStatus: String(response.headers['cache-status']),
               body: Buffer.concat(chunks).toString(),
             });
           });

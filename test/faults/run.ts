@@ -109,7 +109,7 @@ async function one(
   try {
     const bed = await beds.get(scenario);
     const run = await runScenario(bed, scenario, seed, { scale });
-    if (histories || run.result.outcome === 'violated') {
+    if (histories || run.result.problems.length > 0) {
       writeFileSync(join(logs, `${scenario.name}-${seed}.json`), JSON.stringify(run));
     }
     if (run.result.outcome === 'violated') progress(describeRun(run, logs));
@@ -158,7 +158,18 @@ function createBeds(servers: Servers, logs: string): Beds {
   };
 }
 
-function line({ scenario, seed, outcome, calls, codes, during, outageMs, ms, phases }: RunResult): string {
+function line({
+  scenario,
+  seed,
+  outcome,
+  calls,
+  codes,
+  during,
+  outageMs,
+  ms,
+  phases,
+  problems,
+}: RunResult): string {
   const seconds = (time: number) => (time / 1_000).toFixed(1);
   const where = Object.entries(phases).map(([phase, time]) => `${phase} ${seconds(time)}`);
   const answers = Object.entries(codes).map(([code, times]) => `${code} ${times}`);
@@ -168,6 +179,7 @@ function line({ scenario, seed, outcome, calls, codes, during, outageMs, ms, pha
     `${during} ok in an outage of ${seconds(outageMs)} s`,
     `${seconds(ms)} s (${where.join(', ')})`,
     ...(answers.length > 0 ? [answers.join(', ')] : []),
+    ...problems.slice(0, 2),
   ].join('; ');
 }
 

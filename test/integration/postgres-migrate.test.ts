@@ -9,6 +9,9 @@ import { runMigrate } from '../../storage/postgres/migrate-command.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { createDatabase, uniqueName } from '../support/services.ts';
 
+const MIGRATIONS = ['0001-entries', '0002-decisions', '0003-tombstones', '0004-idempotency'];
+const APPLIED = MIGRATIONS.map((name) => `applied ${name}`);
+
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
@@ -46,7 +49,7 @@ function changed(url: string, change: (url: URL) => void): string {
 test('concurrent migrations apply each step once, and a later one finds nothing to do', async () => {
   const { url } = await emptyDatabase();
   const runs = await Promise.all([1, 2, 3, 4].map(() => migrateToLatest(open(url))));
-  expect(runs.flat()).toEqual(['0001-entries', '0002-decisions', '0003-tombstones']);
+  expect(runs.flat()).toEqual(MIGRATIONS);
   expect(await migrateToLatest(open(url))).toEqual([]);
 });
 
@@ -54,7 +57,7 @@ test('the command prints a line per migration, then "up to date"', async () => {
   const { url } = await emptyDatabase();
   expect(await migrate(url)).toEqual({
     code: 0,
-    lines: ['applied 0001-entries', 'applied 0002-decisions', 'applied 0003-tombstones'],
+    lines: APPLIED,
     errors: [],
   });
   expect(await migrate(url)).toEqual({ code: 0, lines: ['up to date'], errors: [] });
@@ -72,12 +75,7 @@ test('the command makes a database that does not exist, in UTF-8', async () => {
   });
   expect(await migrate(missing)).toEqual({
     code: 0,
-    lines: [
-      `created the database "${name}"`,
-      'applied 0001-entries',
-      'applied 0002-decisions',
-      'applied 0003-tombstones',
-    ],
+    lines: [`created the database "${name}"`, ...APPLIED],
     errors: [],
   });
 });

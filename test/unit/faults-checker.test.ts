@@ -545,3 +545,70 @@ describe('one process alone is cut off from Redis', () => {
     expect(rules).toContain(rule);
   });
 });
+
+describe('several puts of one transaction', () => {
+  /** `a` and `b` are put before; then both together, with that outcome; then `steps` of entry b; then the rows. */
+  function torn(
+    outcome: Call['outcome'],
+    steps: readonly Step[],
+    rows: { readonly a: string; readonly b: string | null },
+  ): readonly string[] {
+    const before = (key: string): Step => put(2, { key, token: `${key}0` });
+    const known = outcome === 'ok' ? { version: 4 } : {};
+    const both = (key: string): Step => {
+      const times = { start: 20, end: 25 };
+      return {
+        operation: 'put',
+        key,
+        token: `${key}1`,
+        together: 'T',
+        outcome,
+        level: 'persisted',
+        ...known,
+        ...times,
+      };
+    };
+    const history = [
+      before('a'),
+      before('b'),
+      both('a'),
+      both('b'),
+      ...steps.map((step): Step => ({ key: 'b', ...step })),
+    ];
+    const row = (key: string, value: string | null) => ({
+      ...finalEntry('orders', { version: value?.endsWith('0') === true ? 2 : 4, value }),
+      key,
+    });
+    const violations = check({
+      calls: calls('orders', history),
+      ...{ losses: [], absences: [], decisions: [] },
+      final: [row('a', rows.a), row('b', rows.b)],
+    });
+    return violations.filter(({ rule }) => rule === 'half-a-transaction').map(({ message }) => message);
+  }
+
+  test('may have happened, all of them or none', () => {
+    expect(torn('unknown', [], { a: 'a1', b: 'b1' })).toEqual([]);
+    expect(torn('unknown', [], { a: 'a0', b: 'b0' })).toEqual([]);
+    expect(torn('ok', [], { a: 'a1', b: 'b1' })).toEqual([]);
+  });
+
+  test('are not there by half at the end', () => {
+    expect(torn('unknown', [], { a: 'a1', b: 'b0' })).toEqual([
+      expect.stringContaining('the row at the end is b0'),
+    ]);
+    expect(torn('unknown', [], { a: 'a1', b: null })).toEqual([
+      expect.stringContaining('the row at the end is nothing'),
+    ]);
+    expect(torn('unknown', [remove(6, { start: 60, end: 65 })], { a: 'a1', b: null })).toEqual([]);
+  });
+
+  test('are not seen by half: once one was read, the others are there', () => {
+    const seesOne = read(4, { key: 'a', value: 'a1', start: 30, end: 35 });
+    const seesOld = read(2, { value: 'b0', start: 40, end: 45 });
+    const rows = { a: 'a1', b: 'b1' };
+    expect(torn('unknown', [seesOne, seesOld], rows)).toEqual([expect.stringContaining('a read shows b0')]);
+    expect(torn('unknown', [seesOne, { ...seesOld, start: 33 }], rows)).toEqual([]);
+    expect(torn('unknown', [seesOld], rows)).toEqual([]);
+  });
+});

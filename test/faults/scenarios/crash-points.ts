@@ -175,6 +175,19 @@ const PLACES: Readonly<Record<CrashPoint, Place>> = {
     passes: 20,
     trigger: load,
   },
+  'after-voids': {
+    promises:
+      'A process dies between the voids of a transaction and its commit: none of its writes happened.',
+    role: 'api',
+    passes: 5,
+    trigger: load,
+  },
+  'after-commit-together': {
+    promises: 'A process dies right after it committed a transaction: all of its writes are seen, or misses.',
+    role: 'api',
+    passes: 5,
+    trigger: load,
+  },
   'after-announce': {
     promises: 'A write around Redis is announced and never committed: Redis drops a copy it need not have.',
     role: 'api',
