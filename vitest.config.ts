@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -17,6 +18,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/workflow/**', 'test/faults/**', 'test/browser/**'],
           sequence: { groupOrder: 0 },
+          // Mostly they wait for servers and deadlines: on two cores half the time of one after the other.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {

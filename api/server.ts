@@ -13,6 +13,7 @@ const HEADERS_MS = 10_000;
 /** A key of 512 bytes has at most 1.5 KB in a path. */
 const MAX_HEADER_BYTES = 16 * 1024;
 const SWEEP_MS = 50;
+const MAX_ACCEPT_MS = 500;
 
 /** The HTTP server of the API, not yet listening. */
 export function createApiServer(deps: ApiDeps): Server {
@@ -57,9 +58,28 @@ export async function stopServer(server: Server, patienceMs: number): Promise<vo
   endConnections(server);
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   const cut = setTimeout(() => server.closeAllConnections(), patienceMs);
+  await nobodyWaits(server, MAX_ACCEPT_MS);
   await new Promise<void>((resolve) => server.close(() => resolve()));
   clearInterval(sweep);
   clearTimeout(cut);
+}
+
+/**
+ * Waits until the event loop found nobody who waits to be accepted: it takes one connection a turn, and when a server
+ * closes, the kernel resets those that it has taken and the process has not.
+ */
+async function nobodyWaits(server: Server, patienceMs: number): Promise<void> {
+  const until = performance.now() + patienceMs;
+  let accepted = true;
+  const note = () => {
+    accepted = true;
+  };
+  server.on('connection', note);
+  while (accepted && performance.now() < until) {
+    accepted = false;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  server.off('connection', note);
 }
 
 /** What was not HTTP, or too much of it, gets a problem too. */

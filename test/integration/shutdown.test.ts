@@ -66,8 +66,12 @@ describe('an API that is asked to stop', () => {
     });
     const told = performance.now();
     expect(await ended).toBe('exit code 0');
-    const { acknowledged, failures, refusedAt } = await load.done;
+    const { acknowledged, failures, refusedAt, resets } = await load.done;
     expect(failures).toEqual([]);
+    console.log('RESETS', resets.length);
+    // Of these the process never heard. They come at the moment when it stops to listen, and at no other.
+    expect(await rowsOf(resets.map(({ key }) => key))).toBe(0);
+    for (const { at } of resets) expect(Math.abs(at - Number(refusedAt))).toBeLessThan(250);
     expect(refusedAt).toBeGreaterThan(told);
     expect(refusedAt).toBeGreaterThan(asked + 1_000);
     expect(acknowledged.length).toBeGreaterThan(12);

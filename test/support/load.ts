@@ -7,6 +7,11 @@ export interface LoadResult {
   readonly failures: readonly string[];
   /** When the first connection was refused (`performance.now()`). */
   readonly refusedAt: number | undefined;
+  /**
+   * New connections that were reset before anything was answered. Where a process stops to listen, the kernel does that with
+   * those it has taken and the process has not: to their clients it is a refusal, only later.
+   */
+  readonly resets: readonly { readonly key: string; readonly at: number }[];
 }
 
 /**
@@ -19,6 +24,7 @@ export function startLoad(
 ): { readonly done: Promise<LoadResult>; stop(): void } {
   const acknowledged: string[] = [];
   const failures: string[] = [];
+  const resets: { key: string; at: number }[] = [];
   let refusedAt: number | undefined;
   let stopped = false;
   let count = 0;
@@ -30,8 +36,10 @@ export function startLoad(
         agent,
         headers: { 'content-type': 'application/json' },
       });
-      call.on('error', reject);
+      call.on('error', (error) => reject(Object.assign(error, { isNew: !call.reusedSocket && !answered })));
+      let answered = false;
       call.on('response', (response) => {
+        answered = true;
         response.on('error', reject).resume();
         response.on('end', () => {
           if ([200, 201, 202].includes(response.statusCode ?? 0)) acknowledged.push(key);
@@ -45,12 +53,14 @@ export function startLoad(
   async function client(keepAlive: boolean): Promise<void> {
     const agent = new Agent({ keepAlive, maxSockets: 1 });
     while (!stopped) {
+      const key = `k${count++}`;
       try {
-        await put(`k${count++}`, agent);
+        await put(key, agent);
       } catch (error) {
-        const code = String((error as NodeJS.ErrnoException).code ?? error);
-        if (code !== 'ECONNREFUSED') failures.push(code);
-        else refusedAt ??= performance.now();
+        const { code, isNew } = error as NodeJS.ErrnoException & { readonly isNew?: boolean };
+        if (code === 'ECONNREFUSED') refusedAt ??= performance.now();
+        else if (code === 'ECONNRESET' && isNew === true) resets.push({ key, at: performance.now() });
+        else failures.push(String(code ?? error));
         break;
       }
     }
@@ -59,7 +69,7 @@ export function startLoad(
 
   const all = Promise.all(Array.from({ length: clients }, (_, i) => client(i % 2 === 0)));
   return {
-    done: all.then(() => ({ acknowledged, failures, refusedAt })),
+    done: all.then(() => ({ acknowledged, failures, refusedAt, resets })),
     stop() {
       stopped = true;
     },
