@@ -193,6 +193,8 @@ test('stopping finishes the requests under way and closes idle connections', asy
   const stop = stopServer(server, 30_000).then(() => {
     stopped = true;
   });
+  // It takes those who had connected before; then it takes nobody.
+  await vi.waitFor(() => expect(server.listening).toBe(false));
   await expect(
     fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: 'close' } }),
   ).rejects.toThrow();
