@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, makeGrpcRetryInterceptor } from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
 import { connectionSettings } from './connection-settings.ts';
@@ -18,9 +17,6 @@ const ABORTED = 10;
 /** A call is repeated twice at most; its deadline bounds the whole. */
 const MAX_ATTEMPTS = 3;
 
-/** Timers are a little early or late. */
-const TIMER_SLACK_MS = 10;
-
 /**
  * Repeats only what says "not now" of the connection or the shard. Not "resource exhausted": a full query buffer is
  * answered by reading the history, and a rate limit is not mended by more calls. A repeated start carries the same request
@@ -28,21 +24,32 @@ const TIMER_SLACK_MS = 10;
  */
 function repeating() {
   let ending = false;
-  let lastDueAt = 0;
-  const interceptor = makeGrpcRetryInterceptor({
+  /** Repetitions that are decided and not begun. */
+  let due = 0;
+  let begun = () => {};
+  const repeat = makeGrpcRetryInterceptor({
     retryableDecider: (attempt, { code }) =>
       !ending && attempt < MAX_ATTEMPTS && (code === UNAVAILABLE || code === ABORTED),
     delayFunction: (attempt) => {
-      const delay = 50 * 2 ** attempt * (0.5 + Math.random());
-      lastDueAt = Math.max(lastDueAt, performance.now() + delay);
-      return delay;
+      due++;
+      return 50 * 2 ** attempt * (0.5 + Math.random());
     },
   });
+  const interceptor: typeof repeat = (options, nextCall) => {
+    let isRepetition = false;
+    return repeat(options, (again) => {
+      if (isRepetition && --due === 0) begun();
+      isRepetition = true;
+      return nextCall(again);
+    });
+  };
   /** Decides on no more repetitions, and waits for those that are due: on a closed connection they throw in a timer, which ends the process. */
   const end = async () => {
     ending = true;
-    const wait = lastDueAt - performance.now();
-    if (wait > 0) await sleep(wait + TIMER_SLACK_MS);
+    if (due === 0) return;
+    await new Promise<void>((resolve) => {
+      begun = resolve;
+    });
   };
   return { interceptor, end };
 }
