@@ -15,7 +15,7 @@ import { until } from './until.ts';
 import { welcome } from './welcome.ts';
 
 const PARTS = {
-  migrate: 'dist/storage/postgres/migrate-main.js',
+  migrate: 'dist/storage/migrate-main.js',
   worker: 'dist/worker/main.js',
   api: 'dist/api/main.js',
 };

@@ -110,7 +110,7 @@ export interface Explanation extends EntryRef {
 }
 
 export interface DependencyHealth {
-  readonly dependency: Dependency | 'workers';
+  readonly dependency: Dependency | 'workers' | 'search-attributes';
   readonly ok: boolean;
   /** Empty where all is well: what is wrong, without secrets. */
   readonly problem: string;

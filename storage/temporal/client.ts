@@ -3,11 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, makeGrpcRetryInterceptor } from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
 import { connectionSettings } from './connection-settings.ts';
+import { type AttributeUse, createAttributeUse } from './search-attributes.ts';
 
 /** The one connection of a process to Temporal. */
 export interface Temporal {
   readonly client: Client;
   readonly taskQueue: string;
+  /** Whether its starts carry search attributes. */
+  readonly attributes: AttributeUse;
   close(): Promise<void>;
 }
 
@@ -81,6 +84,7 @@ export function connectTemporal({
   return {
     client,
     taskQueue: environment.TEMPORAL_TASK_QUEUE,
+    attributes: createAttributeUse(),
     async close() {
       await repeats.end();
       await connection.close();

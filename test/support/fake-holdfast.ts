@@ -103,12 +103,14 @@ export function createFakeHoldfast({
     degraded: false,
     reached: undefined,
     explanation: {},
-    dependencies: (['redis', 'temporal', 'postgres', 'workers'] as const).map((dependency) => ({
-      dependency,
-      ok: true,
-      problem: '',
-      impact: '',
-    })),
+    dependencies: (['redis', 'temporal', 'postgres', 'workers', 'search-attributes'] as const).map(
+      (dependency) => ({
+        dependency,
+        ok: true,
+        problem: '',
+        impact: '',
+      }),
+    ),
 
     operations: {
       discardWrites: notFaked,
