@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CRASH_POINTS, parseCrashPoint } from './crash-points.ts';
+import { payloadKeys } from './payload-keys.ts';
 import { SettingsError } from './problem.ts';
 
 const text = (fallback: string) => z.string().min(1).default(fallback);
@@ -80,6 +81,14 @@ const schema = z.object({
   TEMPORAL_NAMESPACE: text('default'),
   TEMPORAL_TASK_QUEUE: text('holdfast'),
   TEMPORAL_UI_URL: url('http://127.0.0.1:8233', 'http:', 'https:'),
+
+  /** Payloads in Temporal from this size on are compressed. 0: none. */
+  PAYLOAD_COMPRESS_FROM_BYTES: integer(8_192, 0, 2 ** 31 - 1),
+  /**
+   * Keys that payloads in Temporal are encrypted with, as `name:BASE64` pairs separated by commas: the first one encrypts, all
+   * decrypt. Empty: payloads are not encrypted.
+   */
+  PAYLOAD_ENCRYPTION_KEYS: payloadKeys,
 
   /** How many partitions the entries are spread over. Recorded in PostgreSQL; changing it needs a drain. */
   PARTITIONS: integer(1, 1, 100),

@@ -11,6 +11,7 @@ import { connectRedis } from '../storage/redis/client.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
+import { dataConverter } from './data-converter.ts';
 import {
   postgresDependency,
   pruneScheduleDependency,
@@ -78,6 +79,7 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       taskQueue: environment.TEMPORAL_TASK_QUEUE,
       identity: `holdfast-worker ${process.pid}@${hostname()}`,
       ...workflowCode(),
+      dataConverter: dataConverter(environment),
       ...workerTuning(environment),
       activities: {
         ...createActivities({

@@ -24,6 +24,8 @@ export interface TemporalOptions {
   readonly port: number;
   /** The Web UI's port; without one there is no Web UI. */
   readonly uiPort?: number;
+  /** Where the Web UI has payloads decoded. */
+  readonly codecEndpoint?: string;
   /** More arguments of `temporal server start-dev`. */
   readonly args?: readonly string[];
 }
@@ -40,7 +42,7 @@ const SEARCH_ATTRIBUTE_ARGS = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, 
  * @throws Error with the end of its log when it does not answer.
  */
 export async function startTemporalServer(options: TemporalOptions): Promise<TemporalServer> {
-  const { program, databaseFile, logFile, port, uiPort, args = [] } = options;
+  const { program, databaseFile, logFile, port, uiPort, codecEndpoint, args = [] } = options;
   mkdirSync(dirname(databaseFile), { recursive: true });
   const child = await startChild({
     name: 'Temporal',
@@ -48,6 +50,7 @@ export async function startTemporalServer(options: TemporalOptions): Promise<Tem
     args: [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
       ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
+      ...(codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', codecEndpoint]),
       ...['--db-filename', databaseFile, '--log-level', 'error'],
       // Its settings file is the person's own; nothing in it concerns this server.
       ...['--disable-config-file', '--disable-config-env'],

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, makeGrpcRetryInterceptor } from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
 import { connectionSettings } from './connection-settings.ts';
+import { createPayloadCodec } from './payload-codec.ts';
 import { type AttributeUse, createAttributeUse } from './search-attributes.ts';
 
 /** The one connection of a process to Temporal. */
@@ -77,6 +78,7 @@ export function connectTemporal({
   const client = new Client({
     connection,
     namespace: environment.TEMPORAL_NAMESPACE,
+    dataConverter: { payloadCodecs: [createPayloadCodec(environment)] },
     identity: `${name} ${process.pid}@${hostname()}`,
     // What a closed batch holds is read from its history, never computed by replaying it.
     workflow: { queryRejectCondition: 'NOT_OPEN' },

@@ -4,6 +4,7 @@ import type { PersistRequest, PersistResult, ReleaseInput } from '../../activiti
 import { readEnvironment } from '../../config/environment.ts';
 import type { Batch } from '../../domain/batch.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
+import { dataConverter } from '../../worker/data-converter.ts';
 import { createNamespace, services } from '../support/services.ts';
 import { MUTATIONS, PERSISTED, workflowBundle } from '../workflow/harness.ts';
 
@@ -42,6 +43,7 @@ export async function createQueue(options: { readonly bare?: boolean } = {}): Pr
           namespace,
           taskQueue: temporal.taskQueue,
           workflowBundle: await workflowBundle(),
+          dataConverter: dataConverter(environment),
           activities: { persistBatch: async () => PERSISTED, releaseBatch: async () => {}, ...fakes },
         });
         return await worker.runUntil(test);
