@@ -5,13 +5,14 @@ import { describeError, isPermanentError, isUnreachable, sqlState } from '../sto
 const PERMANENT = 'permanent';
 
 /**
- * An error of PostgreSQL as Temporal should see it: type `permanent` (not retryable), else a SQLSTATE, `unreachable` or
- * `unexpected`. The original is not attached as a cause: its detail quotes rows, and failures stay in the history.
+ * An error of PostgreSQL as Temporal should see it: type `permanent` (not retryable) with the SQLSTATE in its details, else
+ * a SQLSTATE, `unreachable` or `unexpected`. The original is not attached as a cause: its detail quotes rows, and failures stay in the history.
  * @param parked the batch waits for a person: then everything is retryable, or the wait would end.
  */
 export function persistFailure(error: unknown, parked: boolean): ApplicationFailure {
   const message = describeError(error);
-  if (isPermanentError(error) && !parked) return ApplicationFailure.nonRetryable(message, PERMANENT);
+  if (isPermanentError(error) && !parked)
+    return ApplicationFailure.nonRetryable(message, PERMANENT, sqlState(error));
   return ApplicationFailure.retryable(
     message,
     isUnreachable(error) ? 'unreachable' : (sqlState(error) ?? 'unexpected'),

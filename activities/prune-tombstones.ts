@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { longestCommitMs } from '../config/commit-deadline.ts';
 import type { Environment } from '../config/environment.ts';
+import type { BatchId } from '../domain/batch.ts';
 import { partitionName } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
+import { forgetRefused } from '../storage/postgres/fence.ts';
 import { removeOldRecords } from '../storage/postgres/idempotency-records.ts';
 import { pruneTombstones, readPruneFloor } from '../storage/postgres/prune-tombstones.ts';
 import { readTopology, type Topology } from '../storage/postgres/topology.ts';
@@ -42,6 +44,8 @@ export interface PruneResult {
   readonly floor: Version;
   /** How many idempotency records were removed for their age, if any were. */
   readonly records?: number;
+  /** How many records of refused batches were removed that no slot holds any more, if any were. */
+  readonly refused?: number;
   /** Why nothing was pruned, or not everything. */
   readonly skipped?: string;
 }
@@ -50,7 +54,7 @@ export interface PruneResult {
 class NotNow extends Error {}
 
 /**
- * Removes what is not needed any more: idempotency records by their age, and the tombstones that no older write can follow. Redis is asked before Temporal: a batch that leaves Redis in
+ * Removes what is not needed any more: idempotency records by their age, records of refused batches, and the tombstones that no older write can follow. Redis is asked before Temporal: a batch that leaves Redis in
  * between is found in its slot. Whatever is not known for certain (an answer that is missing, a partition that must be
  * recovered) means that nothing is pruned this time: a tombstone that stays costs a row, one too few brings an entry back.
  * @throws errors of PostgreSQL as `pg` gave them; the signal's reason.
@@ -69,15 +73,18 @@ async function pruneRipe(deps: PruneDeps, signal: AbortSignal): Promise<PruneRes
     if (topology === undefined) throw new NotNow('no API process has used this database yet');
     const inRedis = await lowestInRedis(deps, topology, signal);
     const inSlots = await lowestInSlots(deps, topology, signal);
-    const { complete, ...done } = await pruneTombstones(db, {
-      below: Math.min(inRedis, inSlots),
-      minAgeMs: Math.max(
-        environment.TOMBSTONE_MIN_AGE_MS,
-        longestCommitMs(environment) + environment.CLOCK_TOLERANCE_MS,
-      ),
+    const minAgeMs = Math.max(
+      environment.TOMBSTONE_MIN_AGE_MS,
+      longestCommitMs(environment) + environment.CLOCK_TOLERANCE_MS,
+    );
+    const refused = await forgetRefused(db, { inSlots: inSlots.batches, minAgeMs });
+    const { complete, ...pruned } = await pruneTombstones(db, {
+      below: Math.min(inRedis, inSlots.lowest),
+      minAgeMs,
       partitions: topology.partitions,
       signal,
     });
+    const done = refused === 0 ? pruned : { ...pruned, refused };
     return complete
       ? done
       : { ...done, skipped: 'batches kept PostgreSQL busy: what is left is pruned next time' };
@@ -104,13 +111,14 @@ async function lowestInRedis(
   return lowest;
 }
 
-/** At or below every version that waits in Temporal. */
+/** The batches in Temporal, and a version at or below every one that waits there. */
 async function lowestInSlots(
   { temporal, environment }: PruneDeps,
   { partitions, slots }: Topology,
   signal: AbortSignal,
-): Promise<Version> {
+): Promise<{ readonly lowest: Version; readonly batches: readonly BatchId[] }> {
   let lowest = Number.POSITIVE_INFINITY;
+  const batches: BatchId[] = [];
   for (let partition = 0; partition < partitions; partition++) {
     signal.throwIfAborted();
     const each = { queryTimeoutMs: environment.QUERY_TIMEOUT_MS, deadlineMs: CALL_MS };
@@ -119,11 +127,12 @@ async function lowestInSlots(
         throw ofTemporal(error, partition);
       },
     );
-    for (const { mutations } of occupied) {
+    for (const { batchId, mutations } of occupied) {
+      batches.push(batchId);
       for (const { version } of mutations) lowest = Math.min(lowest, version);
     }
   }
-  return lowest;
+  return { lowest, batches };
 }
 
 async function insisting<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,4 +1,5 @@
 import type { Route } from './route.ts';
+import { decodePayloads, encodePayloads } from './routes/codec.ts';
 import { deleteEntry } from './routes/delete-entry.ts';
 import { discardDeadLetter } from './routes/discard-dead-letter.ts';
 import { discardWrites } from './routes/discard-writes.ts';
@@ -37,6 +38,8 @@ export const ROUTES: readonly Route[] = [
   listDeadLetters,
   retryDeadLetter,
   discardDeadLetter,
+  decodePayloads,
+  encodePayloads,
   readyz,
   livez,
   openApiJson(() => ROUTES),

@@ -35,7 +35,7 @@ export interface ApiDeps {
   >;
   /** Empty: whoever reaches the port may do everything. */
   readonly keys: readonly ApiKey[];
-  readonly settings: Pick<Environment, 'ALLOWED_HOSTS' | 'CORS_ORIGINS'>;
+  readonly settings: Pick<Environment, 'ALLOWED_HOSTS' | 'CORS_ORIGINS' | 'TEMPORAL_UI_URL'>;
   readonly log: Logger;
   /** Aborted once the process is on its way down: `/readyz` then answers 503. */
   readonly stopping: AbortSignal;

@@ -16,7 +16,7 @@ export interface Route {
   /** What a request may have done that got no answer. */
   readonly effect: 'read' | 'write';
   /** What an API key must be allowed to use it: in the collection of the path where there is one. `public`: no key at all. */
-  readonly access: 'public' | 'read' | 'write' | 'ops';
+  readonly access: 'public' | 'read' | 'write' | 'ops' | 'codec';
   /** Answered however busy the process is. */
   readonly probe?: true;
   /** `null`: no part of the API, such as the files that a page asks for. */
@@ -28,7 +28,7 @@ export interface Route {
 export interface Operation {
   /** In camelCase, unique: the `operationId`. */
   readonly id: string;
-  readonly tag: 'Entries' | 'Collections' | 'Operations' | 'Probes' | 'Documentation';
+  readonly tag: 'Entries' | 'Collections' | 'Operations' | 'Codec' | 'Probes' | 'Documentation';
   readonly summary: string;
   /** Markdown. */
   readonly description?: string;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { ApiDeps } from './api-env.ts';
 import { createApp } from './app.ts';
-import { createCors } from './cors.ts';
+import { codecOrigins, createCors } from './cors.ts';
 import { answerBrokenRequest } from './middleware/errors.ts';
 import { problemMessage } from './problem.ts';
 
@@ -24,6 +24,7 @@ export function createApiServer(deps: ApiDeps): Server {
   });
   const { CORS_ORIGINS } = deps.settings;
   const cors = CORS_ORIGINS.length === 0 ? undefined : createCors(CORS_ORIGINS);
+  const codecCors = createCors(codecOrigins(deps.settings), { forWebUi: true });
   const server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -34,7 +35,8 @@ export function createApiServer(deps: ApiDeps): Server {
       maxHeaderSize: MAX_HEADER_BYTES,
     },
     (request, response) => {
-      if (cors?.(request, response)) return;
+      const answered = request.url?.startsWith('/codec/') ? codecCors : cors;
+      if (answered?.(request, response)) return;
       // Node has taken note by now that no body may be sent. Hono would leave out Content-Length, too.
       if (request.method === 'HEAD') request.method = 'GET';
       void listener(request, response);

@@ -108,7 +108,7 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
   };
   const migrate = await startProgram(services, {
     name: `${name}-migrate`,
-    file: 'storage/postgres/migrate-main.js',
+    file: 'storage/migrate-main.js',
     env,
   });
   const how = await migrate.exited;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CRASH_POINTS, parseCrashPoint } from './crash-points.ts';
+import { payloadKeys } from './payload-keys.ts';
 import { SettingsError } from './problem.ts';
 
 const text = (fallback: string) => z.string().min(1).default(fallback);
@@ -81,6 +82,14 @@ const schema = z.object({
   TEMPORAL_TASK_QUEUE: text('holdfast'),
   TEMPORAL_UI_URL: url('http://127.0.0.1:8233', 'http:', 'https:'),
 
+  /** Payloads in Temporal from this size on are compressed. 0: none. */
+  PAYLOAD_COMPRESS_FROM_BYTES: integer(8_192, 0, 2 ** 31 - 1),
+  /**
+   * Keys that payloads in Temporal are encrypted with, as `name:BASE64` pairs separated by commas: the first one encrypts, all
+   * decrypt. Empty: payloads are not encrypted.
+   */
+  PAYLOAD_ENCRYPTION_KEYS: payloadKeys,
+
   /** How many partitions the entries are spread over. Recorded in PostgreSQL; changing it needs a drain. */
   PARTITIONS: integer(1, 1, 100),
   /** Open batch workflows a partition may have. Recorded in PostgreSQL; changing it needs a drain. */
@@ -123,6 +132,8 @@ const schema = z.object({
   SWEEP_INTERVAL_MS: integer(5_000, 100, 600_000),
   /** The largest difference between any two clocks (API, Redis, PostgreSQL) that is tolerated. */
   CLOCK_TOLERANCE_MS: integer(500, 1, 60_000),
+  /** How often the whole pending index is walked through by the schedule of that, beside the sweeps of every process. */
+  RECONCILE_INTERVAL_MS: integer(600_000, 1_000, 7 * 86_400_000),
   /** How often tombstones are pruned. */
   PRUNE_INTERVAL_MS: integer(3_600_000, 1_000, 7 * 86_400_000),
   /**

@@ -12,6 +12,12 @@ export const PRUNE_TOMBSTONES_WORKFLOW = 'pruneTombstones';
 /** The schedule that starts it, and what the ids of its runs begin with. */
 export const PRUNE_SCHEDULE = 'prune-tombstones';
 
+/** The workflow type of one pass over the pending index. */
+export const RECONCILE_INDEX_WORKFLOW = 'reconcileIndex';
+
+/** The schedule that starts it, and what the ids of its runs begin with. */
+export const RECONCILE_SCHEDULE = 'reconcile-index';
+
 /** `write-behind:p00:s03`: at most one open workflow per slot, and ids that sort by partition. */
 export function slotWorkflowId(partition: number, slot: number): string {
   return `write-behind:${partitionName(partition)}:${slotName(slot)}`;

@@ -11,6 +11,10 @@ const LAYERS = {
   'storage/redis': { may: ['domain', 'config'] },
   'storage/postgres': { may: ['domain', 'config'] },
   'storage/temporal': { may: ['domain', 'config'], types: ['workflows'] },
+  // What takes Redis and Temporal together, and is done by API processes and workers alike.
+  'storage/upkeep': { may: ['storage', 'domain', 'config'] },
+  // `npm run migrate`: all that is stored somewhere.
+  'storage/migrate-main.ts': { may: ['storage'] },
   service: { may: ['storage', 'domain', 'config'] },
   api: { may: ['service', 'domain', 'config'] },
   // A process entry wires the parts together.

@@ -15,7 +15,7 @@ import { until } from './until.ts';
 import { welcome } from './welcome.ts';
 
 const PARTS = {
-  migrate: 'dist/storage/postgres/migrate-main.js',
+  migrate: 'dist/storage/migrate-main.js',
   worker: 'dist/worker/main.js',
   api: 'dist/api/main.js',
 };
@@ -37,7 +37,7 @@ await inForeground(async (session) => {
     throw new Problem(`Port ${port} on ${HOST} is taken: nothing was started. Set PORT to another one.`);
   }
 
-  const addresses = await startStack(session);
+  const addresses = await startStack(session, port);
   const env = { ...process.env, ...addresses, HOST, PORT: String(port) };
   await migrate(session, env);
   const url = `http://${HOST.includes(':') ? `[${HOST}]` : HOST.replace('0.0.0.0', '127.0.0.1')}:${port}`;

@@ -23,10 +23,11 @@ const DATABASE = 'holdfast';
 
 /**
  * Finds or starts Redis, PostgreSQL and Temporal: what the environment gives an address of is only asked whether it
- * is there. The programs of all are found before any is started.
+ * is there. The programs of all are found before any is started. The Web UI of Temporal has payloads decoded by the API at
+ * `apiPort`.
  * @throws Problem, a line for each one that cannot be had.
  */
-export async function startStack(session: Session): Promise<Addresses> {
+export async function startStack(session: Session, apiPort: number): Promise<Addresses> {
   const { REDIS_URL, DATABASE_URL, TEMPORAL_ADDRESS, TEMPORAL_UI_URL } = process.env;
   const { progress } = session;
   const folder = stateFolder();
@@ -34,7 +35,9 @@ export async function startStack(session: Session): Promise<Addresses> {
   const [redis, postgres, temporal] = await allOrProblem([
     REDIS_URL ? useRedis(REDIS_URL) : prepareRedis(session, folder),
     DATABASE_URL ? usePostgres(DATABASE_URL) : preparePostgres(session),
-    TEMPORAL_ADDRESS ? useTemporal(TEMPORAL_ADDRESS, TEMPORAL_UI_URL) : prepareTemporal(session, folder),
+    TEMPORAL_ADDRESS
+      ? useTemporal(TEMPORAL_ADDRESS, TEMPORAL_UI_URL)
+      : prepareTemporal(session, folder, apiPort),
   ]);
   await untilFormerRunIsGone(record, progress);
   session.atEnd(() => forgetChildren(record));
@@ -98,7 +101,11 @@ async function preparePostgres(session: Session): Promise<Start> {
   };
 }
 
-async function prepareTemporal(session: Session, folder: string): Promise<Start<[string, string]>> {
+async function prepareTemporal(
+  session: Session,
+  folder: string,
+  apiPort: number,
+): Promise<Start<[string, string]>> {
   const program = await findTemporal(session.progress);
   return async () => {
     const port = await portFor(session, 'Temporal', 7233);
@@ -109,6 +116,7 @@ async function prepareTemporal(session: Session, folder: string): Promise<Start<
       logFile: join(folder, 'temporal.log'),
       port,
       uiPort,
+      codecEndpoint: `http://127.0.0.1:${apiPort}/codec`,
     });
     session.keep(server.child);
     return [server.address, `http://127.0.0.1:${uiPort}`];

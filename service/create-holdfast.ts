@@ -24,6 +24,7 @@ import { createInvalidate } from './invalidate.ts';
 import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
 import { createPatch } from './patch.ts';
+import { createPayloads } from './payloads.ts';
 import { createPendingBatches } from './pending-batches.ts';
 import { startRateLimits } from './rate-limits.ts';
 import { createReader } from './read.ts';
@@ -127,6 +128,7 @@ export function createHoldfast(deps: {
       },
     },
     rateLimits,
+    payloads: createPayloads(environment),
     read: reader.read,
     readMany: createReadMany(ctx, { cache, sources, settling, suspicion }),
     list: createList(ctx),

@@ -4,6 +4,7 @@ import { withDeadline } from '../storage/temporal/errors.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { DependencyHealth } from './holdfast.ts';
+import { createSearchAttributeCheck } from './search-attribute-health.ts';
 import type { TopologyGate } from './topology-gate.ts';
 
 const CHECK_MS = 1_500;
@@ -15,6 +16,8 @@ const IMPACT = {
   postgres:
     'Write-through writes are refused; write-behind writes are queued; reads are answered from the cache and the queue.',
   temporal: 'Write-behind writes are persisted directly; reads that miss the cache may be refused.',
+  'search-attributes':
+    'Everything works; batches cannot be found by state, collection or error in the Temporal Web UI.',
   workers: 'Write-behind writes are queued and not yet persisted; reads are unaffected.',
 } as const;
 
@@ -58,6 +61,7 @@ export function createHealth(
     return { dependency: 'postgres', ok: false, problem, impact, stopsAll: true };
   }
 
+  const searchAttributes = createSearchAttributeCheck(ctx);
   const { client } = ctx.temporal;
   const namespace = ctx.environment.TEMPORAL_NAMESPACE;
 
@@ -84,5 +88,6 @@ export function createHealth(
         withDeadline(client, CHECK_MS, () => client.workflowService.describeNamespace({ namespace })),
       ),
       check('workers', workers),
+      check('search-attributes', searchAttributes),
     ]);
 }

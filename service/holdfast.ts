@@ -11,6 +11,7 @@ import type { EntryState } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import type { BatchOperation } from './batch-operation.ts';
 import type { Operations } from './operations.ts';
+import type { Payloads } from './payloads.ts';
 import type { RateLimits } from './rate-limiter.ts';
 
 export interface RequestOptions {
@@ -110,7 +111,7 @@ export interface Explanation extends EntryRef {
 }
 
 export interface DependencyHealth {
-  readonly dependency: Dependency | 'workers';
+  readonly dependency: Dependency | 'workers' | 'search-attributes';
   readonly ok: boolean;
   /** Empty where all is well: what is wrong, without secrets. */
   readonly problem: string;
@@ -125,6 +126,7 @@ export interface Holdfast {
   readonly collections: Collections;
   readonly operations: Operations;
   readonly rateLimits: RateLimits;
+  readonly payloads: Payloads;
   /** @throws dependency-unavailable, deadline-exceeded. */
   read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
   /**

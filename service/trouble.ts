@@ -6,7 +6,7 @@ import { isTemporalUnreachable, UnreadableBatch } from '../storage/temporal/erro
 
 /** Seconds after which trying again makes sense while a dependency is away. */
 const RETRY_AFTER_SECONDS = 1;
-const UPGRADE_AFTER_SECONDS = 30;
+const REMEDY_AFTER_SECONDS = 30;
 
 /**
  * The failure of a step that changes nothing (a read, a recovery), or that certainly did not happen, as its caller should
@@ -32,8 +32,8 @@ export function unavailable(error: unknown): unknown {
   if (error instanceof UnreadableBatch) {
     return new HoldfastError(
       'dependency-unavailable',
-      `Temporal holds writes of a newer version of Holdfast (${error.message}): upgrade this process. Nothing accepted is lost; this request did nothing.`,
-      { dependency: 'temporal', retryAfterSeconds: UPGRADE_AFTER_SECONDS, cause: error },
+      `Temporal holds writes that this process cannot read (${error.message}): ${error.remedy}. Nothing accepted is lost; this request did nothing.`,
+      { dependency: 'temporal', retryAfterSeconds: REMEDY_AFTER_SECONDS, cause: error },
     );
   }
   if (isUnreachable(error) || sqlState(error) !== undefined) {

@@ -6,7 +6,7 @@ import { describeError, sqlState } from '../storage/postgres/errors.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
 import type { Temporal } from '../storage/temporal/client.ts';
 import { connectionSettings } from '../storage/temporal/connection-settings.ts';
-import { ensurePruneSchedule } from '../storage/temporal/ensure-prune-schedule.ts';
+import { ensureSchedule, type MaintenanceSchedule } from '../storage/temporal/ensure-schedule.ts';
 import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
 import type { Dependency } from './wait-for.ts';
 
@@ -96,15 +96,15 @@ export function redisDependency(
   };
 }
 
-/** The schedule of pruning. */
-export function pruneScheduleDependency(temporal: Temporal, environment: Environment): Dependency<void> {
+/** A schedule of maintenance. */
+export function scheduleDependency(
+  temporal: Temporal,
+  schedule: MaintenanceSchedule,
+  deadlineMs: number,
+): Dependency<void> {
   return {
-    name: 'the schedule of pruning',
-    attempt: () =>
-      ensurePruneSchedule(temporal, {
-        everyMs: environment.PRUNE_INTERVAL_MS,
-        deadlineMs: environment.TEMPORAL_TIMEOUT_MS,
-      }),
+    name: `the schedule ${schedule.id}`,
+    attempt: () => ensureSchedule(temporal, schedule, deadlineMs),
     hopeless: (error) => (isTemporalUnreachable(error) ? undefined : message(error)),
     describe: message,
   };

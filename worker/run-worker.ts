@@ -11,13 +11,15 @@ import { connectRedis } from '../storage/redis/client.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
+import { dataConverter } from './data-converter.ts';
 import {
   postgresDependency,
-  pruneScheduleDependency,
   redisDependency,
+  scheduleDependency,
   temporalDependency,
 } from './dependencies.ts';
 import { workerTuning } from './options.ts';
+import { schedulesOf } from './schedules.ts';
 import { waitFor } from './wait-for.ts';
 import { workflowCode } from './workflow-code.ts';
 
@@ -78,6 +80,7 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       taskQueue: environment.TEMPORAL_TASK_QUEUE,
       identity: `holdfast-worker ${process.pid}@${hostname()}`,
       ...workflowCode(),
+      dataConverter: dataConverter(environment),
       ...workerTuning(environment),
       activities: {
         ...createActivities({
@@ -89,10 +92,13 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       },
     });
     const ended = worker.run();
-    // Nothing waits for it, and a worker without it carries batches all the same.
-    waitFor(pruneScheduleDependency(temporal, environment), options).catch((error: unknown) => {
-      if (!ending.aborted) logger.error({ err: error }, 'tombstones are not pruned: there is no schedule');
-    });
+    // Nothing waits for them, and a worker without them carries batches all the same.
+    for (const schedule of schedulesOf(environment)) {
+      const dependency = scheduleDependency(temporal, schedule, environment.TEMPORAL_TIMEOUT_MS);
+      waitFor(dependency, options).catch((error: unknown) => {
+        if (!ending.aborted) logger.error({ err: error }, `there is no schedule ${schedule.id}`);
+      });
+    }
     const shutdown = () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };

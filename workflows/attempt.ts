@@ -5,11 +5,18 @@ import {
   TemporalFailure,
 } from '@temporalio/workflow';
 
+/** Why an activity ended without a result, as far as its workflow is told. */
+export interface Failure {
+  /** A SQLSTATE, `unreachable`, or the name of an error. */
+  readonly kind: string;
+  readonly message: string;
+}
+
 /** How a piece of interruptible work ended. */
 export type Ended<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'interrupted' }
-  | { readonly kind: 'failed'; readonly failure: string };
+  | { readonly kind: 'failed'; readonly failure: Failure };
 
 /** Runs one activity at a time in a way that update handlers can interrupt. */
 export interface Attempts {
@@ -24,10 +31,14 @@ export interface Attempts {
   run<T>(work: () => Promise<T>): Promise<Ended<T>>;
 }
 
-/** The innermost message: the activity failure around it only says that an activity failed. */
-function describe(failure: TemporalFailure): string {
+/** The innermost failure: the activity failure around it only says that an activity failed. */
+function describe(failure: TemporalFailure): Failure {
   const cause = failure instanceof ActivityFailure ? (failure.cause ?? failure) : failure;
-  return cause instanceof ApplicationFailure ? `${cause.type ?? 'Error'}: ${cause.message}` : cause.message;
+  if (!(cause instanceof ApplicationFailure)) return { kind: cause.name, message: cause.message };
+  const type = cause.type ?? 'Error';
+  // What made the batch wait for a person has its SQLSTATE beside it.
+  const [detail] = cause.details ?? [];
+  return { kind: typeof detail === 'string' ? detail : type, message: `${type}: ${cause.message}` };
 }
 
 export function createAttempts(): Attempts {

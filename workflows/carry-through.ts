@@ -1,5 +1,5 @@
 import { sleep } from '@temporalio/workflow';
-import type { Attempts, Ended } from './attempt.ts';
+import type { Attempts, Ended, Failure } from './attempt.ts';
 
 /** The ways to run one step, from quick to patient. */
 export interface Step<T> {
@@ -12,7 +12,7 @@ export interface Step<T> {
   /** Asked before each further activity: is there still something to do? */
   readonly needed: () => boolean;
   /** Told before each further activity. */
-  readonly onWaiting: (state: 'retrying' | 'stuck', failure: string | undefined) => void;
+  readonly onWaiting: (state: 'retrying' | 'stuck', failure: Failure | undefined) => void;
 }
 
 /**

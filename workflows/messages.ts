@@ -16,6 +16,8 @@ export interface BatchInput {
   readonly sealedAt: string;
   /** `37 writes · carts, page-views`: the batch in words for the Web UI. Names collections, never a key or a value. */
   readonly summary: string;
+  /** Started with search attributes: the namespace knows them. Only then may the workflow change them. */
+  readonly searchAttributes?: boolean;
   readonly mutations: readonly Mutation[];
 }
 
@@ -54,6 +56,8 @@ export interface StatusAnswer {
   readonly setAside: number;
   /** RFC 3339. */
   readonly sealedAt: string;
+  /** When the oldest of the pending writes was accepted, RFC 3339; left out where none is pending. */
+  readonly oldestWrite?: string;
   /** The last failure of the whole batch that the workflow was told of. */
   readonly lastFailure?: string;
 }

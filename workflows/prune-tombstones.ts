@@ -23,11 +23,14 @@ export async function pruneTombstones(): Promise<PruneResult> {
   return result;
 }
 
-function details({ pruned, floor, skipped, records = 0 }: PruneResult): string {
+function details({ pruned, floor, skipped, records = 0, refused = 0 }: PruneResult): string {
   return [
     `**${pruned} tombstones pruned**${skipped === undefined ? '' : ` · ${skipped}`}`,
     '',
     ...(records > 0 ? [`${records} idempotency records removed for their age.`, ''] : []),
+    ...(refused > 0
+      ? [`${refused} records of refused batches removed that no slot holds any more.`, '']
+      : []),
     `No late write at or below version ${floor} can bring back an entry that has no row.`,
   ].join('\n');
 }

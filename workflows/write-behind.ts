@@ -13,6 +13,8 @@ import {
 import type { PersistResult, ReleasedEntry } from '../activities/create-activities.ts';
 import { entryId } from '../domain/entry.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
+import { timeOfVersion } from '../domain/search-attributes.ts';
+import { MAX_VERSION } from '../domain/version.ts';
 import { activitiesFor } from './activity-options.ts';
 import { createAttempts } from './attempt.ts';
 import { batchDetails } from './batch-details.ts';
@@ -27,6 +29,7 @@ import type {
   StatusAnswer,
   UpdateAnswer,
 } from './messages.ts';
+import { createVisibleState } from './visible-state.ts';
 
 const pendingQuery = defineQuery<PendingAnswer, [ids?: readonly string[]]>('pending');
 const statusQuery = defineQuery<StatusAnswer>('status');
@@ -59,6 +62,11 @@ function entryVersion({ collection, key, version }: Mutation): EntryVersion {
   return { collection, key, version };
 }
 
+/** When the oldest of them was accepted, RFC 3339. */
+function oldestOf(mutations: readonly Mutation[]): string {
+  return timeOfVersion(mutations.reduce((min, m) => Math.min(min, m.version), MAX_VERSION)).toISOString();
+}
+
 /** With the records, which leave Redis together with the batch. */
 function released({ records, ...mutation }: Mutation): ReleasedEntry {
   return { ...entryVersion(mutation), ...(records === undefined ? {} : { records }) };
@@ -86,6 +94,7 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
     throw new Error(`batch input of format ${String(input.format)}: a newer worker is needed`);
 
   const attempts = createAttempts();
+  const visible = createVisibleState(input);
   let state: BatchState = 'persisting';
   let pending = input.mutations;
   let discarded: readonly EntryVersion[] = [];
@@ -100,6 +109,7 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
     discarded: discarded.length,
     setAside: setAside.length,
     sealedAt: input.sealedAt,
+    ...(pending.length === 0 ? {} : { oldestWrite: oldestOf(pending) }),
     ...(lastFailure === undefined ? {} : { lastFailure }),
   });
   const show = () => setCurrentDetails(batchDetails(input.summary, status()));
@@ -175,8 +185,9 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
       parked: async () => checked(await activities.parked.persistBatch(request(true))),
       needed: () => pending.length > 0,
       onWaiting: (next, failure) => {
-        lastFailure = failure;
+        lastFailure = failure?.message;
         enter(next);
+        visible.waits(next, failure?.kind);
       },
     });
   };
@@ -195,8 +206,9 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
       parked: () => activities.parked.releaseBatch(request),
       needed: () => true,
       onWaiting: (_, failure) => {
-        lastFailure = failure;
+        lastFailure = failure?.message;
         show();
+        visible.waits('releasing', failure?.kind);
       },
     });
   };
@@ -212,8 +224,10 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
       pending = [];
       lastFailure = undefined;
       enter('releasing');
+      visible.goesOn();
       await release(outcome);
       enter('done');
+      visible.goesOn();
       await condition(allHandlersFinished);
       return { batchId: input.batchId, outcome, setAside, discarded };
     });

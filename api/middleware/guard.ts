@@ -4,6 +4,7 @@ import { missingScope } from '../access.ts';
 import type { ApiContext, ApiDeps, ApiHandler } from '../api-env.ts';
 import { createKeyring } from '../bearer.ts';
 import { ANYBODY, type Caller, mayUse } from '../caller.ts';
+import { codecOrigins } from '../cors.ts';
 import { collectionInPath, rawPath } from '../path.ts';
 import { HttpError } from '../problem.ts';
 import type { Route } from '../route.ts';
@@ -44,15 +45,17 @@ function byKey({ keys, holdfast }: ApiDeps): (route: Route) => Check {
   };
 }
 
-function anybody({ settings }: ApiDeps): () => Check {
-  const check = createWebPageCheck({
-    allowedHosts: settings.ALLOWED_HOSTS,
-    corsOrigins: settings.CORS_ORIGINS,
-  });
-  return () => (c) => {
-    c.env.caller = ANYBODY;
-    const problem = check(c.env.incoming.headers);
-    return problem === undefined ? undefined : new HttpError('forbidden', problem);
+function anybody({ settings }: ApiDeps): (route: Route) => Check {
+  const { ALLOWED_HOSTS: allowedHosts, CORS_ORIGINS: corsOrigins } = settings;
+  const check = createWebPageCheck({ allowedHosts, corsOrigins });
+  const codecCheck = createWebPageCheck({ allowedHosts, corsOrigins: codecOrigins(settings) });
+  return ({ access }) => {
+    const problemOf = access === 'codec' ? codecCheck : check;
+    return (c) => {
+      c.env.caller = ANYBODY;
+      const problem = problemOf(c.env.incoming.headers);
+      return problem === undefined ? undefined : new HttpError('forbidden', problem);
+    };
   };
 }
 
@@ -62,7 +65,9 @@ function anybody({ settings }: ApiDeps): () => Check {
  */
 function scopeCheck({ access, path }: Route): (caller: Caller, c: ApiContext) => HttpError | undefined {
   if (access === 'public') return () => undefined;
-  if (access === 'ops') return ({ scopes }) => (scopes.ops ? undefined : missingScope('ops'));
+  if (access === 'ops' || access === 'codec') {
+    return ({ scopes }) => (scopes[access] ? undefined : missingScope(access));
+  }
   if (path.includes(':collection')) {
     return (caller, c) => {
       const collection = collectionInPath(rawPath(c.env.incoming.url ?? '/'));

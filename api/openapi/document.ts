@@ -17,6 +17,7 @@ const TAGS: Readonly<Record<Operation['tag'], string>> = {
   Entries: 'Values under keys: read, written, counted.',
   Collections: 'What is configured.',
   Operations: 'What operators decide about single writes.',
+  Codec: 'For the Web UI and the command line of Temporal.',
   Probes: 'For supervisors and load balancers.',
   Documentation: 'This document, and a page that shows it.',
 };
@@ -55,7 +56,7 @@ export function openApiDocument(routes: readonly Route[]): Node {
           type: 'http',
           scheme: 'bearer',
           description:
-            'An API key. An operation names the scope it needs: `read`, `write` or `ops`. A server without keys in its settings asks for none.',
+            'An API key. An operation names the scope it needs: `read`, `write`, `ops` or `codec`. A server without keys in its settings asks for none.',
         },
       },
     },

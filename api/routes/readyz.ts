@@ -45,10 +45,14 @@ export const readyz: Route = {
   },
 };
 
-/** Any one of them may be down, once the service has begun; Redis together with another leaves nothing to offer. */
+/**
+ * Any one of them may be down, once the service has begun; Redis together with another leaves nothing to offer. Search attributes are for
+ * operators: no request needs them.
+ */
 function readinessOf(dependencies: readonly DependencyHealth[]): Readiness {
   if (dependencies.some(({ stopsAll }) => stopsAll)) return 'unavailable';
   const down = new Set(dependencies.filter(({ ok }) => !ok).map(({ dependency }) => dependency));
+  down.delete('search-attributes');
   if (down.has('redis') && (down.has('postgres') || down.has('temporal'))) return 'unavailable';
   return down.size === 0 ? 'ready' : 'degraded';
 }

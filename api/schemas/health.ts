@@ -3,7 +3,7 @@ import type { DependencyHealth } from '../../service/holdfast.ts';
 
 const dependencyHealth = z
   .object({
-    dependency: z.enum(['redis', 'temporal', 'postgres', 'workers']),
+    dependency: z.enum(['redis', 'temporal', 'postgres', 'workers', 'search-attributes']),
     ok: z.boolean(),
     problem: z.string().meta({ description: 'What is wrong, without secrets. Empty where all is well.' }),
     impact: z.string().meta({ description: 'What still works without it. Empty where all is well.' }),

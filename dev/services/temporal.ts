@@ -2,6 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
+import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
+import { REGISTERED } from '../../storage/temporal/search-attributes.ts';
 import { until } from '../until.ts';
 import { type Child, startChild, untilReady } from './child.ts';
 
@@ -22,16 +24,25 @@ export interface TemporalOptions {
   readonly port: number;
   /** The Web UI's port; without one there is no Web UI. */
   readonly uiPort?: number;
+  /** Where the Web UI has payloads decoded. */
+  readonly codecEndpoint?: string;
   /** More arguments of `temporal server start-dev`. */
   readonly args?: readonly string[];
 }
+
+/** As the program names their types. `npm run migrate` would register them too, some moments later. */
+const TYPES = { KEYWORD: 'Keyword', KEYWORD_LIST: 'KeywordList', DATETIME: 'Datetime' } as const;
+const SEARCH_ATTRIBUTE_ARGS = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
+  '--search-attribute',
+  `${name}=${TYPES[type]}`,
+]);
 
 /**
  * Starts a Temporal dev server on the loopback address, with the namespace `default`, and waits until that can be used.
  * @throws Error with the end of its log when it does not answer.
  */
 export async function startTemporalServer(options: TemporalOptions): Promise<TemporalServer> {
-  const { program, databaseFile, logFile, port, uiPort, args = [] } = options;
+  const { program, databaseFile, logFile, port, uiPort, codecEndpoint, args = [] } = options;
   mkdirSync(dirname(databaseFile), { recursive: true });
   const child = await startChild({
     name: 'Temporal',
@@ -39,9 +50,11 @@ export async function startTemporalServer(options: TemporalOptions): Promise<Tem
     args: [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
       ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
+      ...(codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', codecEndpoint]),
       ...['--db-filename', databaseFile, '--log-level', 'error'],
       // Its settings file is the person's own; nothing in it concerns this server.
       ...['--disable-config-file', '--disable-config-env'],
+      ...SEARCH_ATTRIBUTE_ARGS,
       ...args,
     ],
     cwd: dirname(databaseFile),
@@ -63,14 +76,20 @@ async function namespaceExists(address: string, namespace: string): Promise<bool
   });
 }
 
-/** Registers a namespace; it can be used at once. */
-export async function registerNamespace(address: string, namespace: string): Promise<void> {
-  await withConnection(address, (connection) =>
-    connection.workflowService.registerNamespace({
+/** Registers a namespace, with the search attributes of batches unless `bare`; it can be used at once. */
+export async function registerNamespace(
+  address: string,
+  namespace: string,
+  { bare = false }: { readonly bare?: boolean } = {},
+): Promise<void> {
+  await withConnection(address, async (connection) => {
+    await connection.workflowService.registerNamespace({
       namespace,
       workflowExecutionRetentionPeriod: msToTs('1 day'),
-    }),
-  );
+    });
+    if (bare) return;
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: REGISTERED });
+  });
 }
 
 async function withConnection<T>(address: string, use: (connection: Connection) => Promise<T>): Promise<T> {

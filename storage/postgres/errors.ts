@@ -64,17 +64,26 @@ export function isUnreachable(error: unknown): boolean {
 
 /**
  * One short line for logs and operators, without the values of a statement: PostgreSQL quotes them in `detail` and
- * `where`, which are left out, and in some messages, whose quoted parts are cut.
+ * `where`, which are left out, and in some messages, whose quoted parts are cut. What code in the database raises may hold
+ * anything: only its SQLSTATE is told.
  */
 export function describeError(error: unknown): string {
   const server = serverError(error);
-  if (server !== undefined) return `${refusalMessage(server)} (SQLSTATE ${server.code})`;
+  if (server !== undefined) {
+    const message = isRaised(server) ? 'raised by a function in the database' : refusalMessage(server);
+    return `${message} (SQLSTATE ${server.code})`;
+  }
   if (error instanceof AggregateError && error.message === '') {
     return [...new Set(error.errors.map(describeError))].join('; ');
   }
   if (!(error instanceof Error)) return 'unknown error';
   const line = error.message.split('\n', 1)[0] ?? '';
   return (line === '' ? error.name : line).slice(0, 300);
+}
+
+/** Whether a trigger or another function raised it, in words of its own. Both marks are in no language. */
+function isRaised({ routine, where }: DatabaseError): boolean {
+  return routine === 'exec_stmt_raise' || /\bPL\//.test(where ?? '');
 }
 
 /** The server's message without anything that it quotes from a statement's values. */

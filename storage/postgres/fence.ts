@@ -61,6 +61,22 @@ export async function replaceFence(
     });
 }
 
+/**
+ * Forgets refused batches that nobody can offer any more: refused long ago, and in no slot. Their record keeps a recovery from
+ * adopting them, which only finds what a slot holds. Answers how many.
+ */
+export async function forgetRefused(
+  db: Kysely<Database>,
+  { inSlots, minAgeMs }: { readonly inSlots: readonly BatchId[]; readonly minAgeMs: number },
+): Promise<number> {
+  const { rows } = await sql`
+    DELETE FROM refused_batches
+    WHERE refused_at < now() - ${minAgeMs}::bigint * interval '1 millisecond'
+      AND NOT batch_id = ANY(${inSlots}::text[])
+    RETURNING 1`.execute(db);
+  return rows.length;
+}
+
 function missing(partition: number): never {
   throw new Error(`partition ${partition} has no row in partition_clocks: its topology was never recorded`);
 }

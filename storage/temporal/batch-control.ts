@@ -6,7 +6,7 @@ import {
 import { HoldfastError } from '../../domain/errors.ts';
 import type { DiscardRequest, RetryRequest, UpdateAnswer } from '../../workflows/messages.ts';
 import type { Temporal } from './client.ts';
-import { isTemporalUnreachable, withDeadline } from './errors.ts';
+import { isTemporalUnreachable, UnreadableBatch, withDeadline } from './errors.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -29,6 +29,13 @@ async function update<Request extends { readonly notAfter: number }>(
     }
     if (error instanceof WorkflowNotFoundError) {
       throw new HoldfastError('invalid-request', 'There is no open batch of this name.', { cause: error });
+    }
+    if (error instanceof UnreadableBatch) {
+      throw new HoldfastError(
+        'dependency-unavailable',
+        `The batch took it, but its answer cannot be read here (${error.message}): ${error.remedy}.`,
+        { dependency: 'temporal', retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error },
+      );
     }
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isTemporalUnreachable(error)) {
       throw new HoldfastError(

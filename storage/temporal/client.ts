@@ -2,11 +2,15 @@ import { hostname } from 'node:os';
 import { Client, Connection, makeGrpcRetryInterceptor } from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
 import { connectionSettings } from './connection-settings.ts';
+import { createPayloadCodec } from './payload-codec.ts';
+import { type AttributeUse, createAttributeUse } from './search-attributes.ts';
 
 /** The one connection of a process to Temporal. */
 export interface Temporal {
   readonly client: Client;
   readonly taskQueue: string;
+  /** Whether its starts carry search attributes. */
+  readonly attributes: AttributeUse;
   close(): Promise<void>;
 }
 
@@ -81,6 +85,7 @@ export function connectTemporal({
   const client = new Client({
     connection,
     namespace: environment.TEMPORAL_NAMESPACE,
+    dataConverter: { payloadCodecs: [createPayloadCodec(environment)] },
     identity: `${name} ${process.pid}@${hostname()}`,
     // What a closed batch holds is read from its history, never computed by replaying it.
     workflow: { queryRejectCondition: 'NOT_OPEN' },
@@ -88,6 +93,7 @@ export function connectTemporal({
   return {
     client,
     taskQueue: environment.TEMPORAL_TASK_QUEUE,
+    attributes: createAttributeUse(),
     async close() {
       await repeats.end();
       await connection.close();

@@ -11,11 +11,15 @@ export class TemporalUnreachable extends Error {
   }
 }
 
-/** The workflow of a slot holds no batch that this version can read: one of a newer format, most likely. */
+/** Temporal holds something that this process cannot read. It is not lost: another version or other settings can. */
 export class UnreadableBatch extends Error {
-  constructor(workflowId: string) {
-    super(`${workflowId} holds no batch that this version can read`);
+  /** What a person does about it. */
+  readonly remedy: string;
+
+  constructor(message: string, remedy: string) {
+    super(message);
     this.name = 'UnreadableBatch';
+    this.remedy = remedy;
   }
 }
 

@@ -53,7 +53,7 @@ function decode<T>(
 /**
  * The input of a batch workflow, from its first history event: needs no worker. `undefined` where the run does not exist.
  * @throws TemporalUnreachable
- * @throws UnreadableBatch where the run is no batch, or one of a newer format.
+ * @throws UnreadableBatch where the run is no batch, one of a newer format, or encrypted with a key that is not known here.
  */
 export async function readInput(temporal: Temporal, run: ExactRun): Promise<BatchInput | undefined> {
   const event = await readEvent(temporal, run, 'first');
@@ -61,7 +61,11 @@ export async function readInput(temporal: Temporal, run: ExactRun): Promise<Batc
   const payloads = event.workflowExecutionStartedEventAttributes?.input?.payloads;
   const input = await decode<BatchInput | undefined>(temporal, run, payloads);
   if (input?.format !== 1 && input?.format !== 2) {
-    throw new UnreadableBatch(slotWorkflowId(run.partition, run.slot));
+    const workflowId = slotWorkflowId(run.partition, run.slot);
+    throw new UnreadableBatch(
+      `${workflowId} holds no batch that this version can read, most likely one of a newer version`,
+      'upgrade this process',
+    );
   }
   return input;
 }

@@ -1,12 +1,12 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { slotWorkflowId, WRITE_BEHIND_WORKFLOW } from '../../config/temporal-names.ts';
 import type { Batch, BatchId } from '../../domain/batch.ts';
-import { partitionName } from '../../domain/partition.ts';
 import type { BatchInput, BatchMemo } from '../../workflows/messages.ts';
 import { batchSummary } from './batch-summary.ts';
 import type { Temporal } from './client.ts';
 import { describeSlot } from './describe-slot.ts';
 import { TemporalUnreachable, withDeadline } from './errors.ts';
+import { attributesOf, blamesSearchAttributes } from './search-attributes.ts';
 
 /** `started`: accepted by Temporal, now or by an earlier call. `slot-taken`: another batch is in the slot. */
 export type StartOutcome =
@@ -31,7 +31,28 @@ async function tryStart(
   request: StartRequest,
   deadlineMs: number,
 ): Promise<string | undefined> {
-  const { batch, slot, sealedAt } = request;
+  const { attributes } = temporal;
+  const end = performance.now() + deadlineMs;
+  if (attributes.wanted()) {
+    try {
+      const runId = await startOnce(temporal, request, deadlineMs, true);
+      attributes.accepted();
+      return runId;
+    } catch (error) {
+      // Nobody finds the batch by them then; that is no reason for it not to be queued.
+      if (!blamesSearchAttributes(error)) throw error;
+      attributes.refused();
+    }
+  }
+  return await startOnce(temporal, request, end - performance.now(), false);
+}
+
+async function startOnce(
+  temporal: Temporal,
+  { batch, slot, sealedAt }: StartRequest,
+  deadlineMs: number,
+  searchAttributes: boolean,
+): Promise<string | undefined> {
   const summary = batchSummary(batch.mutations);
   const input: BatchInput = {
     format: batch.mutations.some(({ records }) => records !== undefined) ? 2 : 1,
@@ -41,6 +62,7 @@ async function tryStart(
     epoch: batch.epoch,
     sealedAt,
     summary,
+    ...(searchAttributes ? { searchAttributes } : {}),
     mutations: batch.mutations,
   };
   const memo: BatchMemo = { batchId: batch.id, epoch: batch.epoch, entries: batch.mutations.length };
@@ -51,7 +73,8 @@ async function tryStart(
         taskQueue: temporal.taskQueue,
         args: [input],
         memo: { ...memo },
-        staticSummary: `${summary} · ${partitionName(batch.partition)}`,
+        staticSummary: `${summary} · partition ${batch.partition}`,
+        ...(searchAttributes ? { typedSearchAttributes: attributesOf(batch) } : {}),
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
       }),

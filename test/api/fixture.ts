@@ -53,7 +53,7 @@ export async function startApi(
   const server = createApiServer({
     holdfast,
     keys,
-    settings: { ALLOWED_HOSTS: [], CORS_ORIGINS: [], ...settings },
+    settings: { ALLOWED_HOSTS: [], CORS_ORIGINS: [], TEMPORAL_UI_URL: 'http://127.0.0.1:8233', ...settings },
     log,
     stopping: stopping.signal,
     limits: {

@@ -132,7 +132,7 @@ export async function startBed(servers: Servers, options: BedOptions, logs: stri
       return Object.assign(child, { file });
     };
 
-    const migrate = await run('migrate', 'storage/postgres/migrate-main.js');
+    const migrate = await run('migrate', 'storage/migrate-main.js');
     const migrated = await migrate.exited;
     if (migrated !== 'exit code 0') throw new Error(`migrate: ${migrated}\n${migrate.lastOutput()}`);
 

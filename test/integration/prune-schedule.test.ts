@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readEnvironment } from '../../config/environment.ts';
-import { PRUNE_SCHEDULE } from '../../config/temporal-names.ts';
+import { PRUNE_SCHEDULE, RECONCILE_SCHEDULE } from '../../config/temporal-names.ts';
 import { until } from '../../dev/until.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
-import { ensurePruneSchedule } from '../../storage/temporal/ensure-prune-schedule.ts';
+import { ensureSchedule } from '../../storage/temporal/ensure-schedule.ts';
 import { isTemporalUnreachable } from '../../storage/temporal/errors.ts';
 import { runWorker } from '../../worker/run-worker.ts';
+import { schedulesOf } from '../../worker/schedules.ts';
 import { createNamespace, services } from '../support/services.ts';
 import { installQuietRuntime } from '../workflow/harness.ts';
 import { type Fixture, migratedDatabase } from './postgres-fixture.ts';
@@ -29,8 +30,13 @@ async function connect(env: Readonly<Record<string, string>> = {}): Promise<Temp
   return temporal;
 }
 
+const scheduleEvery = (everyMs: number) => {
+  const [prune] = schedulesOf(readEnvironment({ PRUNE_INTERVAL_MS: String(everyMs) }));
+  if (prune === undefined) throw new Error('there is no schedule');
+  return prune;
+};
 const ensure = (temporal: Temporal, everyMs = HOUR_MS) =>
-  ensurePruneSchedule(temporal, { everyMs, deadlineMs: 10_000 });
+  ensureSchedule(temporal, scheduleEvery(everyMs), 10_000);
 const handleOf = (temporal: Temporal) => temporal.client.schedule.getHandle(PRUNE_SCHEDULE);
 
 test('a schedule is made that prunes every so often, one run at a time, and makes up for nothing', async () => {
@@ -69,9 +75,7 @@ test('workers that start together make one schedule', async () => {
 
 test('where Temporal is away the caller is told so', async () => {
   const temporal = await connect({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
-  const error = await ensurePruneSchedule(temporal, { everyMs: HOUR_MS, deadlineMs: 500 }).catch(
-    (e: unknown) => e,
-  );
+  const error = await ensureSchedule(temporal, scheduleEvery(HOUR_MS), 500).catch((e: unknown) => e);
   expect(isTemporalUnreachable(error)).toBe(true);
 });
 
@@ -113,6 +117,19 @@ test('a worker sees to its schedule, and runs what that starts', { timeout: 150_
       floor: 0,
       skipped: 'partition p00 must be recovered in Redis first',
     });
+    const reconcile = temporal.client.schedule.getHandle(RECONCILE_SCHEDULE);
+    expect(await reconcile.describe()).toMatchObject({
+      spec: { intervals: [{ every: 600_000 }] },
+      action: { workflowType: 'reconcileIndex' },
+      state: { paused: false },
+    });
+    await reconcile.trigger();
+    const triggered = await until(
+      async () => (await reconcile.describe()).info.recentActions[0]?.action.workflow,
+      { what: 'a run of the other schedule', timeoutMs: 30_000, everyMs: 200 },
+    );
+    const pass = temporal.client.workflow.getHandle(triggered.workflowId, triggered.firstExecutionRunId);
+    expect(await pass.result()).toMatchObject({ batches: 0, queuedAgain: 0 });
   } finally {
     stop.abort();
     await ended;

@@ -38,6 +38,7 @@ import { connectRedis, type RedisStore } from '../../storage/redis/client.ts';
 import { batchProgress } from '../../storage/redis/confirm.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
+import { dataConverter } from '../../worker/data-converter.ts';
 import { createDatabase, createNamespace, services } from '../support/services.ts';
 import { type RedisTestServer, startRedis } from '../support/services-redis.ts';
 import { installQuietRuntime, workflowBundle } from '../workflow/harness.ts';
@@ -272,6 +273,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
         namespace,
         taskQueue: environment.TEMPORAL_TASK_QUEUE,
         workflowBundle: await workflowBundle(),
+        dataConverter: dataConverter(environment),
         activities: createActivities({
           persist: (batch, signal) => persistBatch(ctx.db, batch, { signal }),
           release: (release) => releaseBatch(ctx.redis, release),

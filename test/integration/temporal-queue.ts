@@ -4,12 +4,15 @@ import type { PersistRequest, PersistResult, ReleaseInput } from '../../activiti
 import { readEnvironment } from '../../config/environment.ts';
 import type { Batch } from '../../domain/batch.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
+import { dataConverter } from '../../worker/data-converter.ts';
 import { createNamespace, services } from '../support/services.ts';
 import { MUTATIONS, PERSISTED, workflowBundle } from '../workflow/harness.ts';
 
 /** A queue of one test's own: a namespace in the shared dev server, where slots clash with nobody's. */
 export interface TestQueue {
   readonly temporal: Temporal;
+  /** The settings of its processes, beside defaults. */
+  readonly env: Readonly<Record<string, string>>;
   /** Runs a worker while `test` runs. */
   withWorker<T>(fakes: Partial<FakeActivities>, test: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -20,16 +23,18 @@ interface FakeActivities {
   releaseBatch(input: ReleaseInput): Promise<void>;
 }
 
-export async function createQueue(): Promise<TestQueue> {
-  const namespace = await createNamespace();
-  const environment = readEnvironment({
+export async function createQueue(options: { readonly bare?: boolean } = {}): Promise<TestQueue> {
+  const namespace = await createNamespace(options);
+  const env = {
     TEMPORAL_ADDRESS: services().temporalAddress,
     TEMPORAL_NAMESPACE: namespace,
     TEMPORAL_TASK_QUEUE: `test-${randomUUID()}`,
-  });
+  };
+  const environment = readEnvironment(env);
   const temporal = connectTemporal({ environment });
   return {
     temporal,
+    env,
     async withWorker(fakes, test) {
       const connection = await NativeConnection.connect({ address: environment.TEMPORAL_ADDRESS });
       try {
@@ -38,6 +43,7 @@ export async function createQueue(): Promise<TestQueue> {
           namespace,
           taskQueue: temporal.taskQueue,
           workflowBundle: await workflowBundle(),
+          dataConverter: dataConverter(environment),
           activities: { persistBatch: async () => PERSISTED, releaseBatch: async () => {}, ...fakes },
         });
         return await worker.runUntil(test);

@@ -80,7 +80,7 @@ it('a run that never was has neither input nor result', async () => {
 it('the summary for the Web UI names collections, and no key or value', async () => {
   await start(1, 6);
   const summary = await (await handle(6).describe()).staticSummary();
-  expect(summary).toBe('3 writes · carts, page-views · p00');
+  expect(summary).toBe('3 writes · carts, page-views · partition 0');
 });
 
 it('a deadline that passes says that the outcome is not known', async () => {

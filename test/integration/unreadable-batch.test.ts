@@ -19,7 +19,7 @@ test('a batch of a newer format stops a recovery, each time, with the advice to 
   });
   const trouble = {
     code: 'dependency-unavailable',
-    message: expect.stringMatching(/newer version.*write-behind:p00:s02.*upgrade this process/),
+    message: expect.stringMatching(/write-behind:p00:s02.*newer version.*upgrade this process/),
     details: { dependency: 'temporal', retryAfterSeconds: 30 },
   };
   for (let again = 0; again < 2; again++) {

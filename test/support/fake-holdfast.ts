@@ -1,4 +1,5 @@
 import type { Collections } from '../../config/collections.ts';
+import { readEnvironment } from '../../config/environment.ts';
 import { parseEntryId } from '../../domain/entry.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { mergePatch } from '../../domain/merge-patch.ts';
@@ -14,6 +15,7 @@ import type {
   WriteOptions,
 } from '../../service/holdfast.ts';
 import type { Operations } from '../../service/operations.ts';
+import { createPayloads } from '../../service/payloads.ts';
 import { createRateLimiter, type RateLimits } from '../../service/rate-limiter.ts';
 import { createWriteMany } from '../../service/write-many.ts';
 
@@ -95,6 +97,7 @@ export function createFakeHoldfast({
   const fake: FakeHoldfast & { closed: boolean } = {
     collections,
     rateLimits,
+    payloads: createPayloads(readEnvironment({})),
     calls: [],
     entries: new Map(),
     closed: false,
@@ -103,12 +106,14 @@ export function createFakeHoldfast({
     degraded: false,
     reached: undefined,
     explanation: {},
-    dependencies: (['redis', 'temporal', 'postgres', 'workers'] as const).map((dependency) => ({
-      dependency,
-      ok: true,
-      problem: '',
-      impact: '',
-    })),
+    dependencies: (['redis', 'temporal', 'postgres', 'workers', 'search-attributes'] as const).map(
+      (dependency) => ({
+        dependency,
+        ok: true,
+        problem: '',
+        impact: '',
+      }),
+    ),
 
     operations: {
       discardWrites: notFaked,

@@ -43,10 +43,10 @@ export async function createDatabase(): Promise<TestDatabase> {
   };
 }
 
-/** A namespace of its own in the shared Temporal server, where the fixed workflow ids clash with nobody's. */
-export async function createNamespace(): Promise<string> {
+/** A namespace of its own, with search attributes unless `bare`, in the shared Temporal server, where the fixed workflow ids clash with nobody's. */
+export async function createNamespace(options: { readonly bare?: boolean } = {}): Promise<string> {
   const name = uniqueName('test').replace('_', '-');
-  await registerNamespace(services().temporalAddress, name);
+  await registerNamespace(services().temporalAddress, name, options);
   return name;
 }
 

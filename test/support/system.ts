@@ -99,7 +99,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     return { child, file };
   };
 
-  const { child: migrate } = await run('migrate', 'storage/postgres/migrate-main.js');
+  const { child: migrate } = await run('migrate', 'storage/migrate-main.js');
   const migrated = await migrate.exited;
   if (migrated !== 'exit code 0') throw new Error(`migrate: ${migrated}\n${migrate.lastOutput()}`);
 

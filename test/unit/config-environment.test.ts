@@ -127,3 +127,20 @@ describe('problems', () => {
     ).not.toContain('hunter2');
   });
 });
+
+test('keys of payloads are pairs of a name and 32 bytes; a problem with them repeats nothing of them', () => {
+  const key = Buffer.alloc(32, 7).toString('base64');
+  expect(readEnvironment({ PAYLOAD_ENCRYPTION_KEYS: `b:${key}, a:${key}` }).PAYLOAD_ENCRYPTION_KEYS).toEqual([
+    { id: 'b', key: Buffer.alloc(32, 7) },
+    { id: 'a', key: Buffer.alloc(32, 7) },
+  ]);
+  for (const wrong of ['secret', `${key}`, 'a:c2VjcmV0', `a b:${key}`, `a:${key}x`, `a:${key.slice(1)}!`]) {
+    const [problem, ...more] = problemsOf({ PAYLOAD_ENCRYPTION_KEYS: wrong });
+    expect(problem).toMatch(/^PAYLOAD_ENCRYPTION_KEYS: must be pairs/);
+    expect(more).toEqual([]);
+    expect(problem).not.toContain(wrong);
+  }
+  expect(problemsOf({ PAYLOAD_ENCRYPTION_KEYS: `a:${key},a:${key}` })).toEqual([
+    'PAYLOAD_ENCRYPTION_KEYS: names two keys alike',
+  ]);
+});

@@ -1,0 +1,77 @@
+import { type Client, isGrpcServiceError } from '@temporalio/client';
+import type { SearchAttributePair } from '@temporalio/common';
+import type { Batch } from '../../domain/batch.ts';
+import { partitionName } from '../../domain/partition.ts';
+import { MAX_NAMED_COLLECTIONS, SEARCH_ATTRIBUTES, timeOfVersion } from '../../domain/search-attributes.ts';
+
+/** gRPC status code. */
+const INVALID_ARGUMENT = 3;
+
+/** As Temporal's API numbers their types. */
+const TYPES = { KEYWORD: 2, DATETIME: 6, KEYWORD_LIST: 7 } as const;
+
+/** All of them with their types, as a namespace registers them. */
+export const REGISTERED: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [name, TYPES[type]]),
+);
+
+/** How long starts do without, in ms, once the server refused them for attributes that it does not know. */
+const DO_WITHOUT_MS = 5_000;
+
+/** Whether this process gives its starts search attributes. A server that does not know one refuses the start, that is a batch. */
+export interface AttributeUse {
+  wanted(): boolean;
+  /** The server refused them just now. */
+  refused(): void;
+  /** They were accepted. */
+  accepted(): void;
+  /** Why the last start that had them was refused for them; `undefined` where it was not. */
+  isRefused(): boolean;
+}
+
+export function createAttributeUse(): AttributeUse {
+  let refusedAt: number | undefined;
+  return {
+    wanted: () => refusedAt === undefined || performance.now() - refusedAt >= DO_WITHOUT_MS,
+    refused: () => {
+      refusedAt = performance.now();
+    },
+    accepted: () => {
+      refusedAt = undefined;
+    },
+    isRefused: () => refusedAt !== undefined,
+  };
+}
+
+/** What a batch workflow starts with. They cost no event there. */
+export function attributesOf(batch: Batch): SearchAttributePair[] {
+  const { state, collections, partition, oldestWrite } = SEARCH_ATTRIBUTES;
+  const names = [...new Set(batch.mutations.map((m) => m.collection))].sort();
+  const oldest = batch.mutations.reduce((min, m) => Math.min(min, m.version), Number.POSITIVE_INFINITY);
+  return [
+    { key: state, value: 'persisting' },
+    { key: collections, value: names.slice(0, MAX_NAMED_COLLECTIONS) },
+    { key: partition, value: partitionName(batch.partition) },
+    ...(Number.isFinite(oldest) ? [{ key: oldestWrite, value: timeOfVersion(oldest) }] : []),
+  ];
+}
+
+/** Whether a start was refused because the namespace has no such search attribute, or has it with another type. */
+export function blamesSearchAttributes(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (isGrpcServiceError(e)) return e.code === INVALID_ARGUMENT && /search attribute/i.test(e.details);
+  }
+  return false;
+}
+
+/**
+ * Those that the namespace lacks, or has with another type, each as `name (TYPE)`.
+ * @throws whatever the call ends with: not every server lets everybody ask.
+ */
+export async function missingAttributes(client: Client): Promise<string[]> {
+  const { namespace } = client.options;
+  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
+  return Object.values(SEARCH_ATTRIBUTES)
+    .filter(({ name }) => customAttributes?.[name] !== REGISTERED[name])
+    .map(({ name, type }) => `${name} (${type})`);
+}

@@ -1,0 +1,89 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { PruneDeps } from '../../activities/prune-tombstones.ts';
+import { prune } from '../../activities/prune-tombstones.ts';
+import { type ReconcileResult, reconcile } from '../../activities/reconcile-index.ts';
+import { slotWorkflowId } from '../../config/temporal-names.ts';
+import { until } from '../../dev/until.ts';
+import { startSweeper } from '../../service/sweeper.ts';
+import { CARTS, cached, createWorld, type Part, type World, within } from './rules-fixture.ts';
+
+let world: World;
+let part: Part;
+beforeEach(async () => {
+  world = await createWorld();
+  part = await world.part();
+});
+afterEach(() => world.close());
+
+const pass = (deps: Partial<PruneDeps> = {}): Promise<ReconcileResult> =>
+  reconcile({ ...part.ctx, ...deps }, new AbortController().signal);
+const handle = () => part.ctx.temporal.client.workflow.getHandle(slotWorkflowId(0, 0));
+const recorded = async () => Object.entries(await world.raw.hgetall('hf:{p00}:sent'));
+const NOTHING = { partitions: 1, batches: 0, released: 0, queuedAgain: 0, forgotten: 0, skipped: [] };
+
+/** A batch in slot 0, confirmed, and old enough to be looked at. */
+async function queuedBatch(key = 'k'): Promise<void> {
+  await part.behind.write(CARTS, key, '"precious"', cached());
+  await part.flusher.flush(within(20_000));
+  for (const [id, place] of await recorded()) {
+    await world.raw.hset('hf:{p00}:sent', id, place.replace(/ \d+$/, ' 1'));
+  }
+}
+
+test('a pass finds nothing to do where batches are on their way, and says what has to be recovered first', async () => {
+  expect(await pass()).toMatchObject({ skipped: ['p00: it must be recovered in Redis first'] });
+  await queuedBatch();
+  expect(await pass()).toEqual({ ...NOTHING, batches: 1 });
+  await world.raw.flushall();
+  expect(await pass()).toEqual({ ...NOTHING, skipped: ['p00: it must be recovered in Redis first'] });
+});
+
+test('a pass queues a terminated batch again, redoes a lost release, and removes what names no batch', async () => {
+  await queuedBatch();
+  await handle().terminate('by a test');
+  expect(await pass()).toEqual({ ...NOTHING, batches: 1, queuedAgain: 1 });
+  expect((await recorded())[0]?.[1]).toContain((await handle().describe()).runId);
+
+  // Its release is lost: Redis has the records that it had before.
+  const keys = ['hf:{p00}:sent', 'hf:{p00}:index'] as const;
+  const before = await Promise.all(keys.map((key) => world.raw.hgetall(key)));
+  await world.withWorker(() => handle().result());
+  expect(await recorded()).toEqual([]);
+  for (const [i, key] of keys.entries()) await world.raw.hset(key, before[i] ?? {});
+  await world.raw.hset('hf:{p00}:index', 'carts/stray', '1-abc.p00.999');
+  const [[id, place] = ['', '']] = await recorded();
+  await world.raw.hset('hf:{p00}:sent', id, place.replace(/ \d+$/, ' 1'));
+  expect(await pass()).toEqual({ ...NOTHING, batches: 1, released: 1, forgotten: 1 });
+  expect(await recorded()).toEqual([]);
+  expect(await world.raw.hlen('hf:{p00}:index')).toBe(0);
+  expect(await pass()).toEqual(NOTHING);
+});
+
+test('passes and the sweepers of processes that run at once queue a batch again once', async () => {
+  await queuedBatch();
+  await handle().terminate('by a test');
+  const others = [await world.part(), await world.part()];
+  const stops = others.map(({ ctx, epochs }) => startSweeper(ctx, epochs));
+  const passes = await Promise.all([pass(), pass(), pass()]);
+  expect(passes.reduce((sum, { queuedAgain }) => sum + queuedAgain, 0)).toBeLessThanOrEqual(1);
+  const { runId } = await handle().describe();
+  await until(async () => (await recorded())[0]?.[1].includes(runId), { what: 'the run', timeoutMs: 20_000 });
+  for (const stop of stops) stop();
+  await world.withWorker(() => handle().result());
+  const { rows } = await sql<{ key: string }>`SELECT key FROM documents`.execute(part.ctx.db);
+  expect(rows).toEqual([{ key: 'k' }]);
+});
+
+test('the record of a refused batch goes when it is old and no slot holds it any more', async () => {
+  await queuedBatch();
+  const [[inSlot] = ['']] = await recorded();
+  await sql`INSERT INTO refused_batches (batch_id, partition, refused_at) VALUES
+    (${inSlot}, 0, now() - interval '2 days'), ('1-old.p00.1', 0, now() - interval '2 days'),
+    ('1-new.p00.2', 0, now())`.execute(part.ctx.db);
+  expect(await prune(part.ctx, new AbortController().signal)).toMatchObject({ refused: 1 });
+  const { rows } = await sql<{ batch_id: string }>`SELECT batch_id FROM refused_batches ORDER BY 1`.execute(
+    part.ctx.db,
+  );
+  expect(rows.map(({ batch_id }) => batch_id)).toEqual([inSlot, '1-new.p00.2'].sort());
+});
