@@ -27,7 +27,7 @@ export function rawPath(target: string): string {
 export function entryOf(c: ApiContext): EntryRef {
   const target = c.env.incoming.url ?? '/';
   const path = rawPath(target);
-  if (path.length < target.length && /\?./.test(target)) {
+  if (path.length < target.length && hasQuery(target)) {
     throw invalid('this path takes no query; a "?" in a key is written as %3F');
   }
   const slash = path.indexOf('/', COLLECTION_AT);
@@ -38,6 +38,19 @@ export function entryOf(c: ApiContext): EntryRef {
   const problem = keyProblem(key);
   if (problem !== undefined) throw invalid(problem);
   return { collection, key };
+}
+
+/**
+ * For paths that take no query: who sends one expects something of it, such as `?atomic=true` of a batch.
+ * @throws HoldfastError invalid-request.
+ */
+export function requireNoQuery(c: ApiContext): void {
+  if (hasQuery(c.env.incoming.url ?? '/')) throw invalid('this path takes no query');
+}
+
+/** A bare `?` says nothing. */
+function hasQuery(target: string): boolean {
+  return /\?./.test(target);
 }
 
 /** The collection that a path below `/v1/collections/` names; empty where that cannot be decoded: none is called so. */

@@ -18,11 +18,11 @@ export interface ClientOptions {
   /** Of the API, for example `http://127.0.0.1:8080`. */
   readonly url: string;
   /** An API key, where the server has any. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** For each call with all its repetitions, in ms. Default: 15,000. */
-  readonly deadlineMs?: number;
+  readonly deadlineMs?: number | undefined;
   /** Default: the global one. */
-  readonly fetch?: typeof fetch;
+  readonly fetch?: typeof fetch | undefined;
 }
 
 export interface HoldfastClient {

@@ -8,6 +8,7 @@ import { readJsonText } from '../body.ts';
 import { withIdempotencyKeys } from '../idempotency-key.ts';
 import { jsonResponse } from '../json-response.ts';
 import { requestId } from '../middleware/request-id.ts';
+import { requireNoQuery } from '../path.ts';
 import { problemJson } from '../problem.ts';
 import { receiptMembers, statusOf } from '../receipt.ts';
 import type { Route } from '../route.ts';
@@ -81,6 +82,7 @@ export const postBatch: Route = {
   handler:
     ({ holdfast, limits }) =>
     async (c, deadlineAt) => {
+      requireNoQuery(c);
       const { incoming } = c.env;
       const options = batchOptions(incoming.headers, deadlineAt);
       const text = await readJsonText(incoming, { maxBytes: limits.MAX_BATCH_BYTES, deadlineAt });

@@ -49,8 +49,16 @@ test.each([
   'a?x=1',
 ])('the raw key %s is 400 and reaches nothing', async (raw) => {
   const { raw: send, holdfast } = await startApi();
-  for (const method of ['GET', 'PUT']) {
-    const answer = await send(message(method, `${ENTRIES}/${raw}`));
+  const below = [
+    ['POST', `${raw}/increment`],
+    ['GET', `${raw}/explanation`],
+  ] as const;
+  for (const [method, key] of [
+    ...['GET', 'PUT', 'PATCH', 'DELETE'].map((method) => [method, raw] as const),
+    // Behind a bare "?" there is no path.
+    ...(raw.includes('?') ? [] : below),
+  ]) {
+    const answer = await send(message(method, `${ENTRIES}/${key}`));
     expect(answer.slice(9, 12)).toBe('400');
     expect(answer).toContain('application/problem+json');
     expect(bodyOf(answer)).toMatchObject({ code: 'invalid-request', status: 400 });
