@@ -28,9 +28,9 @@ export function requireAccess(c: ApiContext, access: CollectionAccess, collectio
 }
 
 /** RFC 6750 has a form for what is missing, so that programs can read it, too. */
-export function missingScope(access: CollectionAccess | 'ops', collection = '*'): HttpError {
+export function missingScope(access: CollectionAccess | 'ops' | 'metrics', collection = '*'): HttpError {
   const name = COLLECTION_NAME.test(collection) ? collection : '*';
-  const scope = access === 'ops' ? access : `${access}:${name}`;
+  const scope = access === 'ops' || access === 'metrics' ? access : `${access}:${name}`;
   return new HttpError('forbidden', `This API key lacks the scope "${scope}".`, {
     headers: {
       'www-authenticate': `Bearer realm="holdfast", error="insufficient_scope", scope="${scope}"`,

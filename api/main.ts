@@ -5,6 +5,7 @@ import { readEnvironment } from '../config/environment.ts';
 import { requireKeysBeyondLoopback } from '../config/exposure.ts';
 import { SettingsError } from '../config/problem.ts';
 import { createHoldfast } from '../service/create-holdfast.ts';
+import { createApiMetrics } from '../telemetry/api-metrics.ts';
 import { type RunningApi, runApi } from './run.ts';
 
 /** `npm run api`: one API process, all addresses from the environment. */
@@ -36,8 +37,17 @@ async function main(): Promise<void> {
     log.fatal(error.message);
     process.exit(1);
   };
-  const holdfast = createHoldfast({ environment, collections, keys, log, onFatal });
-  api = await runApi({ environment, holdfast, keys, log });
+  const metrics = createApiMetrics({ process: true });
+  const holdfast = createHoldfast({
+    environment,
+    collections,
+    keys,
+    metrics: metrics.service,
+    log,
+    onFatal,
+  });
+  metrics.shareFrom(holdfast.figures);
+  api = await runApi({ environment, holdfast, keys, metrics, log });
 }
 
 try {

@@ -55,6 +55,12 @@ const schema = z.object({
   PORT: integer(8080, 0, 65_535),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   HOLDFAST_CONFIG: text('holdfast.config.json'),
+  /**
+   * Where a worker process serves `/metrics`, its own and those of the Temporal SDK, to whoever reaches the port. 0: nowhere.
+   * An API process has its metrics on its own port.
+   */
+  WORKER_METRICS_PORT: integer(0, 0, 65_535),
+  WORKER_METRICS_HOST: text('127.0.0.1'),
 
   /**
    * Without any API key in the configuration file, Holdfast only listens on a loopback address. `true`: on any HOST, since

@@ -7,6 +7,8 @@ export type CollectionAccess = 'read' | 'write';
 /** Names of collections, or `*` for all of them, also those that are not configured. */
 export interface Scopes extends Readonly<Record<CollectionAccess, ReadonlySet<string>>> {
   readonly ops: boolean;
+  /** The figures at `/metrics` and nothing else; `ops` includes it. */
+  readonly metrics: boolean;
 }
 
 export interface RateLimit {
@@ -29,7 +31,7 @@ export interface ApiKey {
 const KEY_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const SCOPE = /^(read|write):(\*|[a-z0-9][a-z0-9_-]{0,63})$/;
 const SCOPE_FORM =
-  'must be "read:" or "write:" with the name of a collection or "*" ("read:carts", "write:*"), or "ops"';
+  'must be "read:" or "write:" with the name of a collection or "*" ("read:carts", "write:*"), or "ops" or "metrics"';
 
 function wholeNumber(max: number) {
   const error = `must be a whole number from 1 to ${max}`;
@@ -44,7 +46,9 @@ const rate = z
   })
   .transform(({ perSecond, burst }) => ({ perSecond, burst: burst ?? 2 * perSecond }));
 
-const scope = z.string().refine((text) => text === 'ops' || SCOPE.test(text), { error: SCOPE_FORM });
+const scope = z
+  .string()
+  .refine((text) => text === 'ops' || text === 'metrics' || SCOPE.test(text), { error: SCOPE_FORM });
 
 const key = z.strictObject({
   name: z.string().regex(KEY_NAME, 'must be 1 to 64 of a-z, 0-9, "-" and "_"'),
@@ -96,7 +100,12 @@ export function toApiKeys(parsed: z.output<typeof keysSchema>): readonly ApiKey[
 function toScopes(texts: readonly string[]): Scopes {
   const named = (access: CollectionAccess) =>
     new Set(texts.map((text) => SCOPE.exec(text)).flatMap((m) => (m?.[1] === access ? [m[2] ?? ''] : [])));
-  return { read: named('read'), write: named('write'), ops: texts.includes('ops') };
+  return {
+    read: named('read'),
+    write: named('write'),
+    ops: texts.includes('ops'),
+    metrics: texts.includes('ops') || texts.includes('metrics'),
+  };
 }
 
 /** A new key: 256 random bits, in a form that people and secret scanners recognise and a double click selects whole. */

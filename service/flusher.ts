@@ -140,6 +140,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
         { batchId: sealed.batch.id },
         'offering a batch again that was sealed and never confirmed',
       );
+      ctx.metrics.rescued('batch-adopted');
       await offers.offer(sealed);
     }
   }

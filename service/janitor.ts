@@ -1,3 +1,4 @@
+import { slotWorkflowId } from '../config/temporal-names.ts';
 import type { BatchId } from '../domain/batch.ts';
 import { describeSlot } from '../storage/temporal/describe-slot.ts';
 import { readInput } from '../storage/temporal/history-events.ts';
@@ -37,8 +38,15 @@ export async function queueAgain(ctx: Context, ended: EndedBatch): Promise<strin
   // For instance by a run of another batch that was reset by hand, long after it was done: it ends by itself.
   if (started.outcome === 'slot-taken') return undefined;
   ctx.log.warn(
-    { batchId, slot, endedRunId: runId, runId: started.runId, writes: input.mutations.length },
+    {
+      batchId,
+      workflowId: slotWorkflowId(partition, slot),
+      endedRunId: runId,
+      runId: started.runId,
+      writes: input.mutations.length,
+    },
     'the workflow of a batch ended with its writes inside (terminated or failed): queued them again',
   );
+  ctx.metrics.rescued('workflow-restarted');
   return started.runId;
 }

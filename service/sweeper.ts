@@ -1,4 +1,5 @@
 import { crashPoint } from '../config/crash-points.ts';
+import { slotWorkflowId } from '../config/temporal-names.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
@@ -38,7 +39,8 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
       } catch (error) {
         if (isTemporalUnreachable(error) || error instanceof EpochChanged) throw error;
         // One that cannot be read must not keep the others from being looked at.
-        ctx.log.warn({ err: error, batchId }, 'could not look after a batch');
+        const workflowId = slotWorkflowId(partition, slot);
+        ctx.log.warn({ err: error, batchId, workflowId, runId }, 'could not look after a batch');
       }
     }
     if (page.dangling.length > 0) {
@@ -53,7 +55,8 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
     const found = await describeSlot(ctx.temporal, run);
     if (found.state === 'none') {
       // Never released for that: another process may look into the right namespace.
-      ctx.log.error({ batchId, slot, runId }, 'Temporal does not know the workflow of a batch');
+      const workflowId = slotWorkflowId(partition, slot);
+      ctx.log.error({ batchId, workflowId, runId }, 'Temporal does not know the workflow of a batch');
       return;
     }
     if (found.batchId !== batchId) return;
@@ -79,7 +82,11 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
       setAside: [...result.setAside, ...result.discarded],
       outcome: result.outcome,
     });
-    ctx.log.info({ batchId, outcome: result.outcome }, 'redid a release that was lost');
+    ctx.log.info(
+      { batchId, workflowId: slotWorkflowId(partition, slot), runId, outcome: result.outcome },
+      'redid a release that was lost',
+    );
+    ctx.metrics.rescued('release-redone');
   }
 
   let sweeping = false;

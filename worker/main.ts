@@ -1,8 +1,10 @@
 import { warnOfCrashPoint } from '../config/crash-points.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { SettingsError } from '../config/problem.ts';
-import { createLogger, installRuntime } from './logging.ts';
+import { createWorkerMetrics } from '../telemetry/worker-metrics.ts';
+import { createLogger } from './logging.ts';
 import { runWorker } from './run-worker.ts';
+import { startTelemetry } from './start-telemetry.ts';
 import { StartError } from './wait-for.ts';
 
 /**
@@ -15,7 +17,8 @@ const STOP_MS = 25_000;
 async function main(): Promise<number> {
   const environment = readEnvironment();
   const logger = createLogger(environment);
-  installRuntime(logger);
+  const metrics = createWorkerMetrics({ process: true });
+  await startTelemetry(environment, logger, metrics.scrape);
   warnOfCrashPoint(logger);
 
   const shutdown = new AbortController();
@@ -37,6 +40,7 @@ async function main(): Promise<number> {
   await runWorker({
     environment,
     logger,
+    metrics,
     signal: shutdown.signal,
     onReady: () =>
       console.log(

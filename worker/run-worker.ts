@@ -6,11 +6,12 @@ import { createActivities } from '../activities/create-activities.ts';
 import { createMaintenance } from '../activities/create-maintenance.ts';
 import type { Environment } from '../config/environment.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
-import { persistBatch } from '../storage/postgres/persist-batch.ts';
+import { persistAndReport } from '../storage/postgres/persist-and-report.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
+import type { WorkerMetrics } from '../telemetry/metrics.ts';
 import {
   postgresDependency,
   pruneScheduleDependency,
@@ -24,6 +25,7 @@ import { workflowCode } from './workflow-code.ts';
 export interface RunWorkerOptions {
   readonly environment: Environment;
   readonly logger: Logger;
+  readonly metrics: WorkerMetrics;
   /** Aborted: end in good order, giving running attempts time to finish. */
   readonly signal: AbortSignal;
   /** Called once, when the worker takes tasks. */
@@ -39,7 +41,13 @@ const CLOSE_MS = 2_000;
  * wait in their workflows, and this worker answers queries and operators about them meanwhile.
  * @throws StartError for a missing namespace or wrong credentials.
  */
-export async function runWorker({ environment, logger, signal, onReady }: RunWorkerOptions): Promise<void> {
+export async function runWorker({
+  environment,
+  logger,
+  metrics,
+  signal,
+  onReady,
+}: RunWorkerOptions): Promise<void> {
   const database = createDatabase({
     url: environment.DATABASE_URL,
     poolSize: environment.POSTGRES_POOL_SIZE,
@@ -81,8 +89,13 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
       ...workerTuning(environment),
       activities: {
         ...createActivities({
-          persist: (batch, attempt) => persistBatch(database.db, batch, { signal: attempt }),
-          release: (release) => releaseBatch(redis, release),
+          persist: (batch, attempt) =>
+            persistAndReport(database.db, batch, { via: 'workflow', metrics, signal: attempt }),
+          release: (release) =>
+            releaseBatch(redis, release).catch((error: unknown) => {
+              metrics.releaseFailed();
+              throw error;
+            }),
           invalidate: ({ partition, entries }) => invalidateEntries(redis, partition, entries),
         }),
         ...createMaintenance({ environment, db: database.db, redis, temporal }),

@@ -62,7 +62,9 @@ function anybody({ settings }: ApiDeps): () => Check {
  */
 function scopeCheck({ access, path }: Route): (caller: Caller, c: ApiContext) => HttpError | undefined {
   if (access === 'public') return () => undefined;
-  if (access === 'ops') return ({ scopes }) => (scopes.ops ? undefined : missingScope('ops'));
+  if (access === 'ops' || access === 'metrics') {
+    return ({ scopes }) => (scopes[access] ? undefined : missingScope(access));
+  }
   if (path.includes(':collection')) {
     return (caller, c) => {
       const collection = collectionInPath(rawPath(c.env.incoming.url ?? '/'));
