@@ -5,6 +5,7 @@ import type { Environment } from '../config/environment.ts';
 import type { ApiKey } from '../config/keys.ts';
 import type { Holdfast } from '../service/holdfast.ts';
 import type { HttpMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { Caller } from './caller.ts';
 
 /** What a request carries beside Hono's own: Node's request and response, the id once somebody asked for it, and who sent it. */
@@ -40,6 +41,8 @@ export interface ApiDeps {
   readonly keys: readonly ApiKey[];
   readonly settings: Pick<Environment, 'ALLOWED_HOSTS' | 'CORS_ORIGINS'>;
   readonly metrics: HttpMetrics;
+  /** Only where a collector is configured. */
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
   /** Aborted once the process is on its way down: `/readyz` then answers 503. */
   readonly stopping: AbortSignal;

@@ -7,6 +7,7 @@ import { createGuard } from './middleware/guard.ts';
 import { inFlightLimit } from './middleware/in-flight.ts';
 import { metered } from './middleware/metered.ts';
 import { answerNotFound } from './middleware/not-found.ts';
+import { traced } from './middleware/traced.ts';
 import { rawPath } from './path.ts';
 import { pathTemplate, type Route } from './route.ts';
 
@@ -15,7 +16,7 @@ import { pathTemplate, type Route } from './route.ts';
  * a chain of middleware, and the adapter writes them without building a `Headers` object.
  */
 export function createApp(deps: ApiDeps): Hono<ApiEnv> {
-  const { limits, log, metrics } = deps;
+  const { limits, log, metrics, tracing } = deps;
   const app = new Hono<ApiEnv>({ getPath: (_, options) => rawPath(options?.env?.incoming.url ?? '/') });
   const deadline = { limitMs: limits.REQUEST_DEADLINE_MS, log };
   const limited = inFlightLimit(limits.MAX_REQUESTS_IN_FLIGHT);
@@ -28,7 +29,9 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   for (const route of ROUTES) {
     const handler = guard(route, bounded(route, route.handler(deps)));
     const meter = metrics.route(route.method.toUpperCase(), pathTemplate(route.path));
-    app.on(route.method, route.path, metered(meter, withDeadline(deadline, route.effect, handler), onError));
+    const timely = withDeadline(deadline, route.effect, handler);
+    const followed = tracing === undefined || route.probe ? timely : traced(tracing, route, timely);
+    app.on(route.method, route.path, metered(meter, followed, onError));
   }
   app.notFound(metered(metrics.route('any', 'none'), answerNotFound(app), onError));
   app.onError(onError);

@@ -8,6 +8,7 @@ import type { ApiKey } from '../config/keys.ts';
 import { SettingsError } from '../config/problem.ts';
 import type { Holdfast } from '../service/holdfast.ts';
 import type { HttpMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createApiServer, endConnections, stopServer } from './server.ts';
 
 /** With the delay before them below the 10 s that supervisors commonly wait between the first signal and the last, in ms. */
@@ -31,6 +32,7 @@ export interface RunApiDeps {
   /** Those of the configuration file. */
   readonly keys: readonly ApiKey[];
   readonly metrics: HttpMetrics;
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }
 
@@ -38,7 +40,14 @@ export interface RunApiDeps {
  * Listens on HOST and PORT.
  * @throws SettingsError where that address cannot be had.
  */
-export async function runApi({ environment, holdfast, keys, metrics, log }: RunApiDeps): Promise<RunningApi> {
+export async function runApi({
+  environment,
+  holdfast,
+  keys,
+  metrics,
+  tracing,
+  log,
+}: RunApiDeps): Promise<RunningApi> {
   const { HOST, PORT } = environment;
   const stopping = new AbortController();
   const server = createApiServer({
@@ -47,6 +56,7 @@ export async function runApi({ environment, holdfast, keys, metrics, log }: RunA
     limits: environment,
     settings: environment,
     metrics,
+    tracing,
     log,
     stopping: stopping.signal,
   });

@@ -8,6 +8,7 @@ import { syncsToDisk } from '../storage/postgres/fsync.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import type { ServiceMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { followBatches } from './batch-events.ts';
 import { createCacheAccess } from './cache-access.ts';
 import { createCacheRepairs } from './cache-repairs.ts';
@@ -60,16 +61,18 @@ export function createHoldfast(deps: {
   /** For their rate limits. */
   readonly keys: readonly ApiKey[];
   readonly metrics: ServiceMetrics;
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
   readonly onFatal: (error: SettingsError) => void;
 }): Holdfast {
-  const { environment, collections, keys, metrics, log, onFatal } = deps;
-  const temporal = connectTemporal({ environment });
+  const { environment, collections, keys, metrics, tracing, log, onFatal } = deps;
+  const temporal = connectTemporal({ environment, interceptor: tracing?.client });
   const database = createDatabase({
     url: environment.DATABASE_URL,
     poolSize: environment.POSTGRES_POOL_SIZE,
     timeoutMs: environment.POSTGRES_TIMEOUT_MS,
     applicationName: 'holdfast-api',
+    tracing,
   });
   const checkRedis = createRedisCheck(log, onFatal);
   const redis = connectRedis({
@@ -78,8 +81,9 @@ export function createHoldfast(deps: {
     name: 'holdfast-api',
     onError: (error) => log.debug({ err: error }, 'Redis connection'),
     onConnected: () => checkRedis(redis),
+    tracing,
   });
-  const ctx: Context = { environment, redis, temporal, db: database.db, metrics, log };
+  const ctx: Context = { environment, redis, temporal, db: database.db, metrics, tracing, log };
   const suspicion = createSuspicion(ctx);
   const topology = createTopologyGate(ctx, {
     beforeOpen: suspicion.learn,

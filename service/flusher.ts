@@ -58,6 +58,8 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       openBatch: undefined,
     }),
   );
+  // Whoever staged a write wakes it, and it goes on for many others.
+  const detached = ctx.tracing?.detached ?? (<T>(work: () => T) => work());
   let stopped = false;
   let lastTrouble = 0;
 
@@ -94,7 +96,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     state.running = true;
     state.again = false;
     state.asked = false;
-    drain(partition, state)
+    detached(() => drain(partition, state))
       .catch((error: unknown) => {
         note(error, partition);
         schedule(partition, state, ROUND_MS, false);

@@ -160,10 +160,16 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     }
   }
 
+  async function carry(sealed: SealedBatch): Promise<void> {
+    if ((await start(sealed)) === 'persist-directly') await persistDirectly(sealed);
+  }
+
   return {
     async offer(sealed) {
+      const { id, partition, mutations } = sealed.batch;
+      const about = { 'holdfast.partition': partition, 'holdfast.entries': mutations.length };
       try {
-        if ((await start(sealed)) === 'persist-directly') await persistDirectly(sealed);
+        await (ctx.tracing?.batch(id, about, () => carry(sealed)) ?? carry(sealed));
       } catch (error) {
         if (stopping.signal.aborted) return;
         ctx.log.warn(

@@ -1,6 +1,7 @@
 import { warnOfCrashPoint } from '../config/crash-points.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { SettingsError } from '../config/problem.ts';
+import { startWorkerTracing } from '../telemetry/start-tracing.ts';
 import { createWorkerMetrics } from '../telemetry/worker-metrics.ts';
 import { createLogger } from './logging.ts';
 import { runWorker } from './run-worker.ts';
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
   const logger = createLogger(environment);
   const metrics = createWorkerMetrics({ process: true });
   await startTelemetry(environment, logger, metrics.scrape);
+  const traces = await startWorkerTracing(environment, logger);
   warnOfCrashPoint(logger);
 
   const shutdown = new AbortController();
@@ -41,12 +43,14 @@ async function main(): Promise<number> {
     environment,
     logger,
     metrics,
+    tracing: traces?.tracing,
     signal: shutdown.signal,
     onReady: () =>
       console.log(
         `Holdfast worker ready: task queue "${environment.TEMPORAL_TASK_QUEUE}", namespace "${environment.TEMPORAL_NAMESPACE}" at ${environment.TEMPORAL_ADDRESS}`,
       ),
   });
+  await traces?.stop();
   logger.info('worker ended');
   return 0;
 }

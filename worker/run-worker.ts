@@ -12,6 +12,8 @@ import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import type { WorkerMetrics } from '../telemetry/metrics.ts';
+import type { WorkerTracing } from '../telemetry/worker-tracing.ts';
+import { batchInLogs } from './batch-in-logs.ts';
 import {
   postgresDependency,
   pruneScheduleDependency,
@@ -26,6 +28,8 @@ export interface RunWorkerOptions {
   readonly environment: Environment;
   readonly logger: Logger;
   readonly metrics: WorkerMetrics;
+  /** Only where a collector is configured. */
+  readonly tracing?: WorkerTracing | undefined;
   /** Aborted: end in good order, giving running attempts time to finish. */
   readonly signal: AbortSignal;
   /** Called once, when the worker takes tasks. */
@@ -45,6 +49,7 @@ export async function runWorker({
   environment,
   logger,
   metrics,
+  tracing,
   signal,
   onReady,
 }: RunWorkerOptions): Promise<void> {
@@ -53,12 +58,14 @@ export async function runWorker({
     poolSize: environment.POSTGRES_POOL_SIZE,
     timeoutMs: environment.POSTGRES_TIMEOUT_MS,
     applicationName: 'holdfast-worker',
+    tracing: tracing?.store,
   });
   let redisTrouble: Error | undefined;
   const redis = connectRedis({
     url: environment.REDIS_URL,
     timeoutMs: environment.REDIS_TIMEOUT_MS,
     name: 'holdfast-worker',
+    tracing: tracing?.store,
     onError: (error) => {
       redisTrouble = error;
     },
@@ -80,13 +87,19 @@ export async function runWorker({
     connection = await waitFor(temporalDependency(environment), options);
     await Promise.race([stores, sleep(FIRST_LOOK_MS, undefined, { signal: ending })]);
 
+    const { interceptorModules, ...code } = workflowCode({ traced: tracing !== undefined });
     const worker = await Worker.create({
       connection,
       namespace: environment.TEMPORAL_NAMESPACE,
       taskQueue: environment.TEMPORAL_TASK_QUEUE,
       identity: `holdfast-worker ${process.pid}@${hostname()}`,
-      ...workflowCode(),
+      ...code,
       ...workerTuning(environment),
+      interceptors: {
+        activity: tracing === undefined ? [batchInLogs] : [tracing.activity, batchInLogs],
+        workflowModules: interceptorModules,
+      },
+      sinks: tracing?.sinks ?? {},
       activities: {
         ...createActivities({
           persist: (batch, attempt) =>

@@ -199,6 +199,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       temporal: hookedTemporal(temporal, () => temporalHook),
       db: database_.db,
       metrics: createApiMetrics({ process: false }).service,
+      tracing: undefined,
       log: pino({ level: 'silent' }),
     };
     const epochs = createEpochs(ctx);
