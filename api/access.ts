@@ -1,4 +1,4 @@
-import type { CollectionAccess } from '../config/keys.ts';
+import type { Capability, CollectionAccess } from '../config/keys.ts';
 import { COLLECTION_NAME } from '../domain/entry.ts';
 import type { ApiContext } from './api-env.ts';
 import { ANYBODY, type Caller, mayUse } from './caller.ts';
@@ -28,9 +28,9 @@ export function requireAccess(c: ApiContext, access: CollectionAccess, collectio
 }
 
 /** RFC 6750 has a form for what is missing, so that programs can read it, too. */
-export function missingScope(access: CollectionAccess | 'ops' | 'codec', collection = '*'): HttpError {
+export function missingScope(access: CollectionAccess | Capability, collection = '*'): HttpError {
   const name = COLLECTION_NAME.test(collection) ? collection : '*';
-  const scope = access === 'ops' || access === 'codec' ? access : `${access}:${name}`;
+  const scope = access === 'read' || access === 'write' ? `${access}:${name}` : access;
   return new HttpError('forbidden', `This API key lacks the scope "${scope}".`, {
     headers: {
       'www-authenticate': `Bearer realm="holdfast", error="insufficient_scope", scope="${scope}"`,

@@ -12,6 +12,7 @@ import { listCollections } from './routes/list-collections.ts';
 import { listDeadLetters } from './routes/list-dead-letters.ts';
 import { listEntries } from './routes/list-entries.ts';
 import { livez } from './routes/livez.ts';
+import { metrics } from './routes/metrics.ts';
 import { openApiJson } from './routes/openapi-json.ts';
 import { patchEntry } from './routes/patch-entry.ts';
 import { postBatch } from './routes/post-batch.ts';
@@ -42,6 +43,7 @@ export const ROUTES: readonly Route[] = [
   encodePayloads,
   readyz,
   livez,
+  metrics,
   openApiJson(() => ROUTES),
   docsPage,
   docsAsset,

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import type { Environment } from '../config/environment.ts';
 import type { ApiKey } from '../config/keys.ts';
 import type { Holdfast } from '../service/holdfast.ts';
+import type { HttpMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { Caller } from './caller.ts';
 
 /** What a request carries beside Hono's own: Node's request and response, the id once somebody asked for it, and who sent it. */
@@ -11,6 +13,8 @@ export interface ApiBindings extends HttpBindings {
   requestId?: string;
   /** Set before the handler runs, but for public routes. */
   caller?: Caller;
+  /** The code of the problem that is the answer. */
+  problem?: string;
 }
 
 export interface ApiEnv {
@@ -36,6 +40,9 @@ export interface ApiDeps {
   /** Empty: whoever reaches the port may do everything. */
   readonly keys: readonly ApiKey[];
   readonly settings: Pick<Environment, 'ALLOWED_HOSTS' | 'CORS_ORIGINS' | 'TEMPORAL_UI_URL'>;
+  readonly metrics: HttpMetrics;
+  /** Only where a collector is configured. */
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
   /** Aborted once the process is on its way down: `/readyz` then answers 503. */
   readonly stopping: AbortSignal;

@@ -6,7 +6,7 @@ export type Caller = Pick<ApiKey, 'name' | 'scopes'>;
 /** Everybody, where no key is configured. */
 export const ANYBODY: Caller = {
   name: 'anonymous',
-  scopes: { read: new Set(['*']), write: new Set(['*']), ops: true, codec: true },
+  scopes: { read: new Set(['*']), write: new Set(['*']), ops: true, codec: true, metrics: true },
 };
 
 /** Whether the caller may read or write a collection, configured or not. */

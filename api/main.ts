@@ -5,6 +5,9 @@ import { readEnvironment } from '../config/environment.ts';
 import { requireKeysBeyondLoopback } from '../config/exposure.ts';
 import { SettingsError } from '../config/problem.ts';
 import { createHoldfast } from '../service/create-holdfast.ts';
+import { createApiMetrics } from '../telemetry/api-metrics.ts';
+import { type Started, startApiTracing } from '../telemetry/start-tracing.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { type RunningApi, runApi } from './run.ts';
 
 /** `npm run api`: one API process, all addresses from the environment. */
@@ -12,7 +15,13 @@ async function main(): Promise<void> {
   const environment = readEnvironment();
   const { collections, keys } = readConfigFile(environment.HOLDFAST_CONFIG);
   requireKeysBeyondLoopback(environment, keys);
-  const log = pino({ name: 'holdfast-api', level: environment.LOG_LEVEL });
+  let traces: Started<Tracing> | undefined;
+  const log = pino({
+    name: 'holdfast-api',
+    level: environment.LOG_LEVEL,
+    mixin: () => traces?.logFields() ?? {},
+  });
+  traces = await startApiTracing(environment, log);
   warnOfCrashPoint(log);
 
   let api: RunningApi | undefined;
@@ -24,6 +33,7 @@ async function main(): Promise<void> {
     log.info({ signal }, 'stopping: finishing the requests under way; once more to exit at once');
     try {
       await api?.stop();
+      await traces?.stop();
       process.exit(0);
     } catch (error) {
       log.error({ err: error }, 'stopped, but not in good order');
@@ -36,8 +46,18 @@ async function main(): Promise<void> {
     log.fatal(error.message);
     process.exit(1);
   };
-  const holdfast = createHoldfast({ environment, collections, keys, log, onFatal });
-  api = await runApi({ environment, holdfast, keys, log });
+  const metrics = createApiMetrics({ process: true });
+  const holdfast = createHoldfast({
+    environment,
+    collections,
+    keys,
+    metrics: metrics.service,
+    tracing: traces?.tracing,
+    log,
+    onFatal,
+  });
+  metrics.shareFrom(holdfast.figures);
+  api = await runApi({ environment, holdfast, keys, metrics, tracing: traces?.tracing, log });
 }
 
 try {

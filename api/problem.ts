@@ -74,6 +74,7 @@ export class HttpError extends Error {
 
 /** RFC 9457 problem details as the answer to a request. */
 export function problemResponse(c: ApiContext, problem: Problem): Response {
+  c.env.problem = problem.code;
   return toResponse(problem, requestId(c.env), uriReference(rawPath(c.env.incoming.url ?? '/')));
 }
 

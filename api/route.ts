@@ -1,9 +1,15 @@
 import type { z } from 'zod';
+import type { Capability, CollectionAccess } from '../config/keys.ts';
 import type { ApiDeps, ApiHandler } from './api-env.ts';
 import type { ProblemCode } from './problem.ts';
 
 /** The path of one entry. */
 export const ENTRY_PATH = '/v1/collections/:collection/entries/:key';
+
+/** A path as people know it: `/v1/collections/{collection}/entries/{key}`. */
+export function pathTemplate(path: string): string {
+  return path.replaceAll(/:(\w+)/g, '{$1}');
+}
 
 /**
  * One route: how it is reached, who may use it, what the OpenAPI document says of it, and what it does. Each is a file in
@@ -16,7 +22,7 @@ export interface Route {
   /** What a request may have done that got no answer. */
   readonly effect: 'read' | 'write';
   /** What an API key must be allowed to use it: in the collection of the path where there is one. `public`: no key at all. */
-  readonly access: 'public' | 'read' | 'write' | 'ops' | 'codec';
+  readonly access: 'public' | CollectionAccess | Capability;
   /** Answered however busy the process is. */
   readonly probe?: true;
   /** `null`: no part of the API, such as the files that a page asks for. */

@@ -7,6 +7,8 @@ import { isLoopback } from '../config/exposure.ts';
 import type { ApiKey } from '../config/keys.ts';
 import { SettingsError } from '../config/problem.ts';
 import type { Holdfast } from '../service/holdfast.ts';
+import type { HttpMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createApiServer, endConnections, stopServer } from './server.ts';
 
 /** With the delay before them below the 10 s that supervisors commonly wait between the first signal and the last, in ms. */
@@ -29,6 +31,8 @@ export interface RunApiDeps {
   readonly holdfast: Holdfast;
   /** Those of the configuration file. */
   readonly keys: readonly ApiKey[];
+  readonly metrics: HttpMetrics;
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }
 
@@ -36,7 +40,14 @@ export interface RunApiDeps {
  * Listens on HOST and PORT.
  * @throws SettingsError where that address cannot be had.
  */
-export async function runApi({ environment, holdfast, keys, log }: RunApiDeps): Promise<RunningApi> {
+export async function runApi({
+  environment,
+  holdfast,
+  keys,
+  metrics,
+  tracing,
+  log,
+}: RunApiDeps): Promise<RunningApi> {
   const { HOST, PORT } = environment;
   const stopping = new AbortController();
   const server = createApiServer({
@@ -44,6 +55,8 @@ export async function runApi({ environment, holdfast, keys, log }: RunApiDeps): 
     keys,
     limits: environment,
     settings: environment,
+    metrics,
+    tracing,
     log,
     stopping: stopping.signal,
   });

@@ -15,12 +15,20 @@ function integer(fallback: number, min: number, max: number) {
 }
 
 function url(fallback: string, ...protocols: string[]) {
+  return anyUrl(...protocols).default(fallback);
+}
+
+function anyUrl(...protocols: string[]) {
+  return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+    error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+  });
+}
+
+function flag() {
   return z
-    .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
-      error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-    })
-    .default(fallback);
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true');
 }
 
 function list(itemProblem: (item: string) => string | undefined) {
@@ -56,15 +64,26 @@ const schema = z.object({
   PORT: integer(8080, 0, 65_535),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   HOLDFAST_CONFIG: text('holdfast.config.json'),
+  /**
+   * Where a worker process serves `/metrics`, its own and those of the Temporal SDK, to whoever reaches the port. 0: nowhere.
+   * An API process has its metrics on its own port.
+   */
+  WORKER_METRICS_PORT: integer(0, 0, 65_535),
+  WORKER_METRICS_HOST: text('127.0.0.1'),
+  /**
+   * Where a collector of OpenTelemetry takes traces by OTLP over HTTP (`http://collector:4318`); the second one is the whole
+   * address. Without either, nothing is traced. The official variables for headers, sampling, batching and resource count, too.
+   */
+  OTEL_EXPORTER_OTLP_ENDPOINT: anyUrl('http:', 'https:').optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: anyUrl('http:', 'https:').optional(),
+  /** Nothing is traced, whatever else is set. */
+  OTEL_SDK_DISABLED: flag(),
 
   /**
    * Without any API key in the configuration file, Holdfast only listens on a loopback address. `true`: on any HOST, since
    * something else guards the port. Without meaning where there are keys: they are always asked for.
    */
-  ALLOW_ANONYMOUS: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((value) => value === 'true'),
+  ALLOW_ANONYMOUS: flag(),
   /**
    * Without any API key: the host names with a dot under which it may be called, separated by commas. Addresses, names
    * without a dot and those below `.localhost` always work.

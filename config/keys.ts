@@ -1,15 +1,20 @@
 import { hash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
-/** What a key may do, beside operating: read or write a collection. */
+/** What a key may do in a collection. */
 export type CollectionAccess = 'read' | 'write';
 
+/**
+ * What else a key may do. `ops`: operate. `codec`: decode and encode payloads of Temporal, so that all that waits there can be
+ * read with it. `metrics`: the figures at `/metrics` and nothing else; `ops` includes it.
+ */
+export type Capability = (typeof CAPABILITIES)[number];
+const CAPABILITIES = ['ops', 'codec', 'metrics'] as const;
+
 /** Names of collections, or `*` for all of them, also those that are not configured. */
-export interface Scopes extends Readonly<Record<CollectionAccess, ReadonlySet<string>>> {
-  readonly ops: boolean;
-  /** Decoding and encoding payloads of Temporal: all that waits there can be read with it. */
-  readonly codec: boolean;
-}
+export interface Scopes
+  extends Readonly<Record<CollectionAccess, ReadonlySet<string>>>,
+    Readonly<Record<Capability, boolean>> {}
 
 export interface RateLimit {
   /** Requests a second, lastingly. */
@@ -31,7 +36,7 @@ export interface ApiKey {
 const KEY_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const SCOPE = /^(read|write):(\*|[a-z0-9][a-z0-9_-]{0,63})$/;
 const SCOPE_FORM =
-  'must be "read:" or "write:" with the name of a collection or "*" ("read:carts", "write:*"), "ops" or "codec"';
+  'must be "read:" or "write:" with the name of a collection or "*" ("read:carts", "write:*"), or "ops", "codec" or "metrics"';
 
 function wholeNumber(max: number) {
   const error = `must be a whole number from 1 to ${max}`;
@@ -48,7 +53,7 @@ const rate = z
 
 const scope = z
   .string()
-  .refine((text) => text === 'ops' || text === 'codec' || SCOPE.test(text), { error: SCOPE_FORM });
+  .refine((text) => CAPABILITIES.some((name) => name === text) || SCOPE.test(text), { error: SCOPE_FORM });
 
 const key = z.strictObject({
   name: z.string().regex(KEY_NAME, 'must be 1 to 64 of a-z, 0-9, "-" and "_"'),
@@ -105,6 +110,7 @@ function toScopes(texts: readonly string[]): Scopes {
     write: named('write'),
     ops: texts.includes('ops'),
     codec: texts.includes('codec'),
+    metrics: texts.includes('ops') || texts.includes('metrics'),
   };
 }
 

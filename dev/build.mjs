@@ -13,6 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { withLock } from './lock.mjs';
@@ -21,7 +22,14 @@ import { runTool } from './run-tool.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.build-stamp');
-const bundle = join(dist, 'workflows', 'bundle.js');
+/** The workflows, and the workflows with what makes them part of a trace. */
+const bundles = [
+  { file: join(dist, 'workflows', 'bundle.js'), interceptors: [] },
+  {
+    file: join(dist, 'workflows', 'bundle-traced.js'),
+    interceptors: ['@temporalio/interceptors-opentelemetry/lib/workflow-interceptors'],
+  },
+];
 
 /** The folders that tsconfig.build.json compiles. @returns {string[]} */
 function sourceFolders() {
@@ -61,7 +69,7 @@ function outputOf(source) {
 
 function upToDate() {
   if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== inputs()) return false;
-  return !hasWorkflows() || existsSync(bundle);
+  return !hasWorkflows() || bundles.every(({ file }) => existsSync(file));
 }
 
 function hasWorkflows() {
@@ -85,7 +93,7 @@ async function compile() {
 /** Outputs whose source is gone would still be found by an import. */
 function removeLeftovers() {
   for (const file of filesBelow(dist)) {
-    if (!/\.js(\.map)?$/.test(file) || file.startsWith(bundle)) continue;
+    if (!/\.js(\.map)?$/.test(file) || bundles.some((bundle) => file.startsWith(bundle.file))) continue;
     const source = join(root, relative(dist, file)).replace(/\.js(\.map)?$/, '.ts');
     if (!existsSync(source)) rmSync(file);
   }
@@ -106,21 +114,31 @@ async function bundleWorkflows() {
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
   for (const folder of ['workflows', 'domain', 'config', 'activities']) {
     for (const file of filesBelow(join(dist, folder))) {
-      if (file.endsWith('.js') && file !== bundle) hash.update(file).update(readFileSync(file));
+      if (file.endsWith('.js') && !bundles.some((bundle) => file === bundle.file)) {
+        hash.update(file).update(readFileSync(file));
+      }
     }
   }
   const stamp = hash.digest('hex');
-  const bundleStamp = `${bundle}.stamp`;
-  if (existsSync(bundle) && existsSync(bundleStamp) && readFileSync(bundleStamp, 'utf8') === stamp) return;
+  const stampOf = (/** @type {string} */ file) => `${file}.stamp`;
+  const stale = bundles.filter(
+    ({ file }) =>
+      !existsSync(file) || !existsSync(stampOf(file)) || readFileSync(stampOf(file), 'utf8') !== stamp,
+  );
+  if (stale.length === 0) return;
   console.log('build: bundling the workflows');
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(dist, 'workflows', 'index.js'),
-    logger: new DefaultLogger('WARN'),
-  });
-  writeFileSync(`${bundle}.new`, code);
-  renameSync(`${bundle}.new`, bundle);
-  writeFileSync(bundleStamp, stamp);
+  const { resolve: resolveModule } = createRequire(import.meta.url);
+  for (const { file, interceptors } of stale) {
+    const { code } = await bundleWorkflowCode({
+      workflowsPath: join(dist, 'workflows', 'index.js'),
+      workflowInterceptorModules: interceptors.map((name) => resolveModule(name)),
+      logger: new DefaultLogger('WARN'),
+    });
+    writeFileSync(`${file}.new`, code);
+    renameSync(`${file}.new`, file);
+    writeFileSync(stampOf(file), stamp);
+  }
 }
 
 /** Brings dist/ up to date. @returns {Promise<number>} an exit code; the compiler has said what is wrong */

@@ -8,17 +8,19 @@ import { parseSync, Visitor } from 'oxc-parser';
 const LAYERS = {
   domain: { may: [], packages: [] },
   config: { may: ['domain'] },
-  'storage/redis': { may: ['domain', 'config'] },
-  'storage/postgres': { may: ['domain', 'config'] },
-  'storage/temporal': { may: ['domain', 'config'], types: ['workflows'] },
+  // What the parts tell, as types: only the entries of processes know who counts and traces.
+  telemetry: { may: ['domain', 'config'] },
+  'storage/redis': { may: ['domain', 'config'], types: ['telemetry'] },
+  'storage/postgres': { may: ['domain', 'config'], types: ['telemetry'] },
+  'storage/temporal': { may: ['domain', 'config'], types: ['telemetry', 'workflows'] },
   // What takes Redis and Temporal together, and is done by API processes and workers alike.
   'storage/upkeep': { may: ['storage', 'domain', 'config'] },
   // `npm run migrate`: all that is stored somewhere.
   'storage/migrate-main.ts': { may: ['storage'] },
-  service: { may: ['storage', 'domain', 'config'] },
-  api: { may: ['service', 'domain', 'config'] },
+  service: { may: ['storage', 'domain', 'config'], types: ['telemetry'] },
+  api: { may: ['service', 'domain', 'config'], types: ['telemetry'] },
   // A process entry wires the parts together.
-  'api/main.ts': { may: ['api', 'service', 'storage', 'domain', 'config'] },
+  'api/main.ts': { may: ['api', 'service', 'storage', 'telemetry', 'domain', 'config'] },
   // For the programs of its users: nothing of ours runs in them.
   client: { may: [], types: ['api'] },
   // Runs in Temporal's sandbox: only what is deterministic, and nothing heavy.
@@ -30,7 +32,7 @@ const LAYERS = {
   // They share the payloads: what a workflow sends is what an activity receives.
   activities: { may: ['storage', 'domain', 'config'], types: ['workflows'] },
   // The worker is a process entry as a whole.
-  worker: { may: ['activities', 'workflows', 'storage', 'config'] },
+  worker: { may: ['activities', 'workflows', 'storage', 'telemetry', 'config'] },
   console: { may: [] },
   deploy: { may: [] },
   dev: { may: ['*'] },

@@ -4,6 +4,8 @@ import type { Environment } from '../config/environment.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
 import type { Temporal } from '../storage/temporal/client.ts';
+import type { ServiceMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 
 /** What every use case works with. */
 export interface Context {
@@ -11,5 +13,8 @@ export interface Context {
   readonly redis: RedisStore;
   readonly temporal: Temporal;
   readonly db: Kysely<Database>;
+  readonly metrics: ServiceMetrics;
+  /** Only where a collector is configured. */
+  readonly tracing: Tracing | undefined;
   readonly log: Logger;
 }

@@ -7,6 +7,8 @@ import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
+import type { ServiceMetrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { followBatches } from './batch-events.ts';
 import { createCacheAccess } from './cache-access.ts';
 import { createCacheRepairs } from './cache-repairs.ts';
@@ -17,6 +19,7 @@ import { createDirectWrites } from './direct-write.ts';
 import { createDiscardWrites } from './discard-writes.ts';
 import { createEpochs, type Epochs } from './epochs.ts';
 import { createExplain } from './explain.ts';
+import { createFigures } from './figures.ts';
 import { createFlusher } from './flusher.ts';
 import { createHealth } from './health.ts';
 import type { Holdfast } from './holdfast.ts';
@@ -58,16 +61,19 @@ export function createHoldfast(deps: {
   readonly collections: Collections;
   /** For their rate limits. */
   readonly keys: readonly ApiKey[];
+  readonly metrics: ServiceMetrics;
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
   readonly onFatal: (error: SettingsError) => void;
 }): Holdfast {
-  const { environment, collections, keys, log, onFatal } = deps;
-  const temporal = connectTemporal({ environment });
+  const { environment, collections, keys, metrics, tracing, log, onFatal } = deps;
+  const temporal = connectTemporal({ environment, interceptor: tracing?.client });
   const database = createDatabase({
     url: environment.DATABASE_URL,
     poolSize: environment.POSTGRES_POOL_SIZE,
     timeoutMs: environment.POSTGRES_TIMEOUT_MS,
     applicationName: 'holdfast-api',
+    tracing,
   });
   const checkRedis = createRedisCheck(log, onFatal);
   const redis = connectRedis({
@@ -76,8 +82,9 @@ export function createHoldfast(deps: {
     name: 'holdfast-api',
     onError: (error) => log.debug({ err: error }, 'Redis connection'),
     onConnected: () => checkRedis(redis),
+    tracing,
   });
-  const ctx: Context = { environment, redis, temporal, db: database.db, log };
+  const ctx: Context = { environment, redis, temporal, db: database.db, metrics, tracing, log };
   const suspicion = createSuspicion(ctx);
   const topology = createTopologyGate(ctx, {
     beforeOpen: suspicion.learn,
@@ -109,6 +116,7 @@ export function createHoldfast(deps: {
   const stopSweeping = startSweeper(ctx, epochs);
   const rateLimits = startRateLimits(ctx, rateLimitsOf(keys, environment));
   const deadLetters = createDeadLetters(ctx, repairs);
+  const health = createHealth(ctx, topology);
   const writer = { 'write-behind': writeBehind, 'write-through': writeThrough };
   const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
     put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
@@ -138,7 +146,8 @@ export function createHoldfast(deps: {
     writeTogether: createWriteTogether(ctx, { epochs, through: writeThrough }),
     invalidate: createInvalidate(ctx, { epochs, through: writeThrough, sources }),
     explain,
-    health: createHealth(ctx, topology),
+    health,
+    figures: createFigures({ health, partitions: async () => [], deadLetters: async () => 0 }),
     async close(deadlineAt) {
       topology.stop();
       stopSweeping();

@@ -45,7 +45,7 @@ export function createDirectWrites(
   ctx: Context,
   { repairs, slots }: { readonly repairs: CacheRepairs; readonly slots: SlotLookups },
 ): DirectWrites {
-  const { environment, db } = ctx;
+  const { environment, db, metrics } = ctx;
   const tolerance = environment.CLOCK_TOLERANCE_MS;
 
   /** The highest version of the entry and of its partition that anybody can have read. */
@@ -106,6 +106,7 @@ export function createDirectWrites(
         const { version, result } = await attempt(collection, ref, partition, work, options, floor);
         if (result.outcome === 'committed') {
           crashPoint('after-direct-commit');
+          metrics.wroteAroundRedis();
           repairs.tellSoon(partition, { ...ref, version });
           return {
             ...ref,

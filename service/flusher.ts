@@ -58,6 +58,8 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       openBatch: undefined,
     }),
   );
+  // Whoever staged a write wakes it, and it goes on for many others.
+  const detached = ctx.tracing?.detached ?? (<T>(work: () => T) => work());
   let stopped = false;
   let lastTrouble = 0;
 
@@ -94,7 +96,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     state.running = true;
     state.again = false;
     state.asked = false;
-    drain(partition, state)
+    detached(() => drain(partition, state))
       .catch((error: unknown) => {
         note(error, partition);
         schedule(partition, state, ROUND_MS, false);
@@ -140,6 +142,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
         { batchId: sealed.batch.id },
         'offering a batch again that was sealed and never confirmed',
       );
+      ctx.metrics.rescued('batch-adopted');
       await offers.offer(sealed);
     }
   }

@@ -9,6 +9,7 @@ import type { Dependency, HoldfastError } from '../domain/errors.ts';
 import type { IdempotencyKey } from '../domain/idempotency.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
+import type { SharedFigures } from '../telemetry/metrics.ts';
 import type { BatchOperation } from './batch-operation.ts';
 import type { Operations } from './operations.ts';
 import type { Payloads } from './payloads.ts';
@@ -179,6 +180,8 @@ export interface Holdfast {
   /** @throws dependency-unavailable, deadline-exceeded. */
   explain(collection: Collection, key: string, options: RequestOptions): Promise<Explanation>;
   health(): Promise<readonly DependencyHealth[]>;
+  /** What all processes share, as far as it can be learnt within two seconds. Never fails. */
+  figures(): Promise<SharedFigures>;
   /** Flushes what is staged as far as the deadline allows, and closes all connections. */
   close(deadlineAt: number): Promise<void>;
 }

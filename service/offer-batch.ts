@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../config/crash-points.ts';
+import { mutationBytes } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
-import { persistBatch } from '../storage/postgres/persist-batch.ts';
+import { oldestVersion, persistAndReport, secondsSince } from '../storage/postgres/persist-and-report.ts';
 import { confirmBatch } from '../storage/redis/confirm.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
@@ -92,6 +93,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
       }
       if (started.outcome === 'started') {
         crashPoint('after-start');
+        reportQueued(sealed);
         await confirm(sealed, slot, started.runId);
         return 'done';
       }
@@ -99,6 +101,14 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
       if (other === 'gone' || other === 'full') return 'done';
       slot = other.slot;
     }
+  }
+
+  function reportQueued({ batch }: SealedBatch): void {
+    ctx.metrics.queued({
+      entries: batch.mutations.length,
+      bytes: batch.mutations.reduce((sum, m) => sum + mutationBytes(entryId(m), m.value), 0),
+      seconds: secondsSince(oldestVersion(batch), ctx.redis.estimatedTime()),
+    });
   }
 
   async function confirm(sealed: SealedBatch, slot: number, runId: string): Promise<void> {
@@ -119,7 +129,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
   /** By the very code the activity uses. A double delivery is harmless: the highest version wins. */
   async function persistDirectly(sealed: SealedBatch): Promise<void> {
     const { batch } = sealed;
-    const outcome = await persistBatch(ctx.db, batch);
+    const outcome = await persistAndReport(ctx.db, batch, { via: 'direct', metrics: ctx.metrics });
     crashPoint('after-direct-persist');
     const setAside = outcome.outcome === 'persisted' ? outcome.setAside : [];
     const release = {
@@ -150,10 +160,16 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     }
   }
 
+  async function carry(sealed: SealedBatch): Promise<void> {
+    if ((await start(sealed)) === 'persist-directly') await persistDirectly(sealed);
+  }
+
   return {
     async offer(sealed) {
+      const { id, partition, mutations } = sealed.batch;
+      const about = { 'holdfast.partition': partition, 'holdfast.entries': mutations.length };
       try {
-        if ((await start(sealed)) === 'persist-directly') await persistDirectly(sealed);
+        await (ctx.tracing?.batch(id, about, () => carry(sealed)) ?? carry(sealed));
       } catch (error) {
         if (stopping.signal.aborted) return;
         ctx.log.warn(

@@ -9,18 +9,26 @@ import { type Lookup, lookupMany } from '../storage/redis/lookup.ts';
 import type { CacheAccess } from './cache-access.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
-import type { ManyResult, RequestOptions } from './holdfast.ts';
-import { FILL_PAUSE_MS, FILL_WAIT_MS, LONGEST_FILL_PAUSE_MS, newerRow } from './read.ts';
+import type { ManyResult, ReadResult, RequestOptions } from './holdfast.ts';
+import { FILL_PAUSE_MS, FILL_WAIT_MS, LONGEST_FILL_PAUSE_MS, newerRow, outcomeOf } from './read.ts';
 import type { Settling } from './settling.ts';
 import type { Missed, PlacedRef, Sources, Unsettled } from './sources.ts';
 import type { Suspicion } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
+const NOTHING_FOUND = {
+  state: NEVER_WRITTEN,
+  source: 'row',
+  cacheable: false,
+  unsettled: undefined,
+} as const;
+
 type Hit = Extract<Lookup, { outcome: 'hit' }>;
 
 interface Answer {
   readonly state: EntryState;
+  readonly source: ReadResult['source'];
   readonly degraded?: true;
   readonly unsettled: Unsettled | undefined;
 }
@@ -103,7 +111,8 @@ export function createReadMany(
     hits: readonly (readonly [PlacedRef, Hit])[],
     answers: Map<PlacedRef, Answer>,
   ): Promise<void> {
-    for (const [one, { state, staged }] of hits) answers.set(one, { state, unsettled: staged });
+    for (const [one, { state, staged }] of hits)
+      answers.set(one, { state, source: 'cache', unsettled: staged });
     if (hits.length === 0 || !suspicion.active()) return;
     try {
       const keys = hits.map(([{ ref }]) => ref.key);
@@ -111,7 +120,7 @@ export function createReadMany(
       hits.forEach(([one, { state }], i) => {
         const record = records[i];
         const row = record === undefined ? undefined : newerRow(state, record);
-        if (row !== undefined) answers.set(one, { state: row, unsettled: undefined });
+        if (row !== undefined) answers.set(one, { state: row, source: 'row', unsettled: undefined });
       });
     } catch (error) {
       if (!isUnreachable(error)) throw error;
@@ -140,9 +149,9 @@ export function createReadMany(
       });
     await Promise.all(
       misses.map(async (miss, i) => {
-        const { state, cacheable, unsettled } = found[i] ?? { state: NEVER_WRITTEN, cacheable: false };
+        const { state, source, cacheable, unsettled } = found[i] ?? NOTHING_FOUND;
         const { one, lease, epoch } = miss;
-        answers.set(one, { state, unsettled });
+        answers.set(one, { state, source, unsettled });
         if (!cacheable) keep(miss);
         else if (lease !== undefined) {
           await cache.fill(one.ref, collection, { partition: one.partition, epoch }, lease, state);
@@ -159,8 +168,8 @@ export function createReadMany(
     if (refs.length === 0) return;
     const found = await sources.withoutRedisMany(collection, refs);
     refs.forEach((one, i) => {
-      const { state, unsettled } = found[i] ?? { state: NEVER_WRITTEN };
-      answers.set(one, { state, unsettled, degraded: true });
+      const { state, source, unsettled } = found[i] ?? NOTHING_FOUND;
+      answers.set(one, { state, source, unsettled, degraded: true });
     });
   }
 
@@ -221,6 +230,7 @@ export function createReadMany(
     } catch (error) {
       throw unavailable(error);
     }
+    for (const answer of answers.values()) ctx.metrics.read(collection.name, outcomeOf(answer));
     return {
       entries: refs.map((one) => {
         const { version, value } = answers.get(one)?.state ?? NEVER_WRITTEN;

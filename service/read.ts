@@ -6,6 +6,7 @@ import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
 import { readRecord } from '../storage/postgres/read-record.ts';
 import { type Lookup, lookup } from '../storage/redis/lookup.ts';
+import type { ReadOutcome } from '../telemetry/metrics.ts';
 import type { CacheAccess, LookedUp } from './cache-access.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
@@ -51,6 +52,12 @@ export function newerRow(
   { row = NEVER_WRITTEN, pruneFloor }: Settled,
 ): EntryState | undefined {
   return (row.version === 0 ? pruneFloor : row.version) > copy.version ? row : undefined;
+}
+
+/** How a read is counted. */
+export function outcomeOf({ source, degraded }: Pick<ReadResult, 'source' | 'degraded'>): ReadOutcome {
+  if (degraded) return 'degraded';
+  return source === 'cache' ? 'hit' : source === 'pending' ? 'merged' : 'miss';
 }
 
 function isHeld(looked: Looked): boolean {
@@ -215,9 +222,12 @@ export function createReader(
       try {
         for (;;) {
           const answer = await readLatest(ref, collection, deadlineAt);
-          if (collection.reads === 'latest' || answer.unsettled === undefined) return answer;
-          const read = { ...ref, version: answer.state.version };
-          if (await settling.queued(read, answer.unsettled, deadlineAt)) return answer;
+          if (collection.reads !== 'latest' && answer.unsettled !== undefined) {
+            const read = { ...ref, version: answer.state.version };
+            if (!(await settling.queued(read, answer.unsettled, deadlineAt))) continue;
+          }
+          ctx.metrics.read(collection.name, outcomeOf(answer));
+          return answer;
         }
       } catch (error) {
         throw unavailable(error);

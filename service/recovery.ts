@@ -111,6 +111,7 @@ export async function recoverPartition(
     });
     if (!installed) return undefined;
     crashPoint('after-install');
+    ctx.metrics.recovered(partition);
     ctx.log.info(
       {
         partition,

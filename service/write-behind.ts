@@ -61,7 +61,7 @@ export function createWriteBehind(
     readonly patience: RedisPatience;
   },
 ): WriteBehind {
-  const { environment, redis } = ctx;
+  const { environment, redis, tracing } = ctx;
   const { epochs, reader, waiters, flusher, direct, patience } = deps;
   const limits = { entries: environment.BATCH_MAX_ENTRIES, bytes: environment.BATCH_MAX_BYTES };
 
@@ -109,6 +109,7 @@ export function createWriteBehind(
         case 'staged':
           crashPoint('after-stage');
           epochs.noteVersion(partition, result.version);
+          tracing?.staged(result.batchId);
           return result;
         case 'replay':
           requireSameRequest(result, idempotency);

@@ -14,11 +14,25 @@ function fields(meta: Record<string | symbol, unknown> | undefined): Record<stri
   return error === undefined ? rest : { ...rest, err: error };
 }
 
+/** Named as Prometheus has it: seconds, `_total`, the unit in the name. */
+function prometheusAt(bindAddress: string) {
+  return {
+    prometheus: {
+      bindAddress,
+      countersTotalSuffix: true,
+      unitSuffix: true,
+      useSecondsForDurations: true,
+    },
+  };
+}
+
 /**
  * Sends the log of the Temporal SDK, its native part included, through `logger`, and takes the shutdown signals away
  * from it: the process handles them itself. Once per process, before any connection or worker is made.
+ * @param metricsAddress where the native part serves its metrics; without it, it has none.
+ * @throws Error where that address cannot be had.
  */
-export function installRuntime(logger: Logger): void {
+export function installRuntime(logger: Logger, metricsAddress?: string): void {
   const sdk = logger.child({ component: 'temporal-sdk' });
   const log = (level: SdkLevel, message: string, meta?: Record<string | symbol, unknown>) =>
     sdk[LEVELS[level]](fields(meta), message);
@@ -31,7 +45,10 @@ export function installRuntime(logger: Logger): void {
       warn: (message, meta) => log('WARN', message, meta),
       error: (message, meta) => log('ERROR', message, meta),
     },
-    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+    telemetryOptions: {
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+      ...(metricsAddress === undefined ? {} : { metrics: prometheusAt(metricsAddress) }),
+    },
     shutdownSignals: [],
   });
 }

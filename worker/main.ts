@@ -1,8 +1,11 @@
 import { warnOfCrashPoint } from '../config/crash-points.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { SettingsError } from '../config/problem.ts';
-import { createLogger, installRuntime } from './logging.ts';
+import { startWorkerTracing } from '../telemetry/start-tracing.ts';
+import { createWorkerMetrics } from '../telemetry/worker-metrics.ts';
+import { createLogger } from './logging.ts';
 import { runWorker } from './run-worker.ts';
+import { startTelemetry } from './start-telemetry.ts';
 import { StartError } from './wait-for.ts';
 
 /**
@@ -15,7 +18,9 @@ const STOP_MS = 25_000;
 async function main(): Promise<number> {
   const environment = readEnvironment();
   const logger = createLogger(environment);
-  installRuntime(logger);
+  const metrics = createWorkerMetrics({ process: true });
+  await startTelemetry(environment, logger, metrics.scrape);
+  const traces = await startWorkerTracing(environment, logger);
   warnOfCrashPoint(logger);
 
   const shutdown = new AbortController();
@@ -37,12 +42,15 @@ async function main(): Promise<number> {
   await runWorker({
     environment,
     logger,
+    metrics,
+    tracing: traces?.tracing,
     signal: shutdown.signal,
     onReady: () =>
       console.log(
         `Holdfast worker ready: task queue "${environment.TEMPORAL_TASK_QUEUE}", namespace "${environment.TEMPORAL_NAMESPACE}" at ${environment.TEMPORAL_ADDRESS}`,
       ),
   });
+  await traces?.stop();
   logger.info('worker ended');
   return 0;
 }

@@ -6,11 +6,14 @@ import { createActivities } from '../activities/create-activities.ts';
 import { createMaintenance } from '../activities/create-maintenance.ts';
 import type { Environment } from '../config/environment.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
-import { persistBatch } from '../storage/postgres/persist-batch.ts';
+import { persistAndReport } from '../storage/postgres/persist-and-report.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
+import type { WorkerMetrics } from '../telemetry/metrics.ts';
+import type { WorkerTracing } from '../telemetry/worker-tracing.ts';
+import { batchInLogs } from './batch-in-logs.ts';
 import { dataConverter } from './data-converter.ts';
 import {
   postgresDependency,
@@ -26,6 +29,9 @@ import { workflowCode } from './workflow-code.ts';
 export interface RunWorkerOptions {
   readonly environment: Environment;
   readonly logger: Logger;
+  readonly metrics: WorkerMetrics;
+  /** Only where a collector is configured. */
+  readonly tracing?: WorkerTracing | undefined;
   /** Aborted: end in good order, giving running attempts time to finish. */
   readonly signal: AbortSignal;
   /** Called once, when the worker takes tasks. */
@@ -41,18 +47,27 @@ const CLOSE_MS = 2_000;
  * wait in their workflows, and this worker answers queries and operators about them meanwhile.
  * @throws StartError for a missing namespace or wrong credentials.
  */
-export async function runWorker({ environment, logger, signal, onReady }: RunWorkerOptions): Promise<void> {
+export async function runWorker({
+  environment,
+  logger,
+  metrics,
+  tracing,
+  signal,
+  onReady,
+}: RunWorkerOptions): Promise<void> {
   const database = createDatabase({
     url: environment.DATABASE_URL,
     poolSize: environment.POSTGRES_POOL_SIZE,
     timeoutMs: environment.POSTGRES_TIMEOUT_MS,
     applicationName: 'holdfast-worker',
+    tracing: tracing?.store,
   });
   let redisTrouble: Error | undefined;
   const redis = connectRedis({
     url: environment.REDIS_URL,
     timeoutMs: environment.REDIS_TIMEOUT_MS,
     name: 'holdfast-worker',
+    tracing: tracing?.store,
     onError: (error) => {
       redisTrouble = error;
     },
@@ -74,18 +89,29 @@ export async function runWorker({ environment, logger, signal, onReady }: RunWor
     connection = await waitFor(temporalDependency(environment), options);
     await Promise.race([stores, sleep(FIRST_LOOK_MS, undefined, { signal: ending })]);
 
+    const { interceptorModules, ...code } = workflowCode({ traced: tracing !== undefined });
     const worker = await Worker.create({
       connection,
       namespace: environment.TEMPORAL_NAMESPACE,
       taskQueue: environment.TEMPORAL_TASK_QUEUE,
       identity: `holdfast-worker ${process.pid}@${hostname()}`,
-      ...workflowCode(),
+      ...code,
       dataConverter: dataConverter(environment),
       ...workerTuning(environment),
+      interceptors: {
+        activity: tracing === undefined ? [batchInLogs] : [tracing.activity, batchInLogs],
+        workflowModules: interceptorModules,
+      },
+      sinks: tracing?.sinks ?? {},
       activities: {
         ...createActivities({
-          persist: (batch, attempt) => persistBatch(database.db, batch, { signal: attempt }),
-          release: (release) => releaseBatch(redis, release),
+          persist: (batch, attempt) =>
+            persistAndReport(database.db, batch, { via: 'workflow', metrics, signal: attempt }),
+          release: (release) =>
+            releaseBatch(redis, release).catch((error: unknown) => {
+              metrics.releaseFailed();
+              throw error;
+            }),
           invalidate: ({ partition, entries }) => invalidateEntries(redis, partition, entries),
         }),
         ...createMaintenance({ environment, db: database.db, redis, temporal }),

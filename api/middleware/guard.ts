@@ -65,7 +65,7 @@ function anybody({ settings }: ApiDeps): (route: Route) => Check {
  */
 function scopeCheck({ access, path }: Route): (caller: Caller, c: ApiContext) => HttpError | undefined {
   if (access === 'public') return () => undefined;
-  if (access === 'ops' || access === 'codec') {
+  if (access === 'ops' || access === 'codec' || access === 'metrics') {
     return ({ scopes }) => (scopes[access] ? undefined : missingScope(access));
   }
   if (path.includes(':collection')) {

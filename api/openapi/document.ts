@@ -1,4 +1,4 @@
-import type { Operation, Route } from '../route.ts';
+import { type Operation, pathTemplate, type Route } from '../route.ts';
 import { createSchemaComponents, type Node } from './components.ts';
 import { operationNode, type Shared } from './operation.ts';
 
@@ -30,7 +30,7 @@ export function openApiDocument(routes: readonly Route[]): Node {
   for (const route of routes) {
     const { operation } = route;
     if (operation === null) continue;
-    const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+    const path = pathTemplate(route.path);
     paths[path] = { ...paths[path], [route.method]: operationNode(route, operation, shared) };
     tags.add(operation.tag);
   }
@@ -56,7 +56,7 @@ export function openApiDocument(routes: readonly Route[]): Node {
           type: 'http',
           scheme: 'bearer',
           description:
-            'An API key. An operation names the scope it needs: `read`, `write`, `ops` or `codec`. A server without keys in its settings asks for none.',
+            'An API key. An operation names the scope it needs: `read`, `write`, `ops`, `codec` or `metrics`. A server without keys in its settings asks for none.',
         },
       },
     },

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import { type ClientBase, DatabaseError, Pool, type PoolClient, types } from 'pg';
+import type { StoreTracing } from '../../telemetry/tracing.ts';
 import type { Database } from './database-types.ts';
 
 export interface DatabaseOptions {
@@ -9,6 +10,7 @@ export interface DatabaseOptions {
   readonly timeoutMs: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName: string;
+  readonly tracing?: StoreTracing | undefined;
 }
 
 export interface DatabaseHandle {
@@ -46,7 +48,7 @@ export function createDatabase(options: DatabaseOptions): DatabaseHandle {
   // listeners the event would end the process.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: bounded(pool) }) });
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: bounded(pool, options.tracing) }) });
   return { db, close: () => db.destroy() };
 }
 
@@ -69,21 +71,25 @@ const getTypeParser: typeof types.getTypeParser = (oid: number, format?: 'text' 
  * The pool as Kysely uses it, with one difference: a connection on which a statement timed out or broke is never used
  * again, not even for ROLLBACK. `pg` would hand it to the next caller, who would wait behind the hung statement.
  */
-function bounded(pool: Pool): PostgresPool {
+function bounded(pool: Pool, tracing: StoreTracing | undefined): PostgresPool {
   return {
-    connect: async () => boundedClient(await pool.connect()),
+    connect: async () => boundedClient(await pool.connect(), tracing),
     end: () => pool.end(),
   };
 }
 
-function boundedClient(client: PoolClient): PostgresPoolClient {
+function boundedClient(client: PoolClient, tracing: StoreTracing | undefined): PostgresPoolClient {
   let lost: Error | undefined;
   const query = async (text: string, parameters: readonly unknown[]) => {
     // The ROLLBACK that follows a lost connection fails with the same error, and so does not hide it.
     if (lost !== undefined) throw lost;
     const name = statementName(text);
+    const run = () =>
+      client.query({ text, values: [...parameters], ...(name === undefined ? {} : { name }) });
     try {
-      return await client.query({ text, values: [...parameters], ...(name === undefined ? {} : { name }) });
+      if (tracing === undefined) return await run();
+      const named = name ?? firstWord(text);
+      return await tracing.call(`postgres ${named}`, ofStatement(named), run);
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.severity === 'FATAL') lost = error as Error;
       throw error;
@@ -96,4 +102,13 @@ function boundedClient(client: PoolClient): PostgresPoolClient {
 /** A statement that begins with a comment of one name is prepared once per connection, under that name. */
 function statementName(text: string): string | undefined {
   return /^\/\* ([a-z-]+) \*\//.exec(text)?.[1];
+}
+
+/** `SELECT`, `begin`: the text of a statement holds no values, and is too long to be a name. */
+function firstWord(text: string): string {
+  return /\w+/.exec(text)?.[0].toUpperCase() ?? 'statement';
+}
+
+function ofStatement(name: string) {
+  return { 'db.system.name': 'postgresql', 'db.operation.name': name };
 }

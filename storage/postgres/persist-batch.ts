@@ -87,7 +87,7 @@ async function persistIn(
     return { outcome: 'refused' };
   }
   const fresh = refused.map(({ mutation: { collection, key, version }, sqlstate, message }) => {
-    return { collection, key, version, sqlstate, message };
+    return { collection, key, version, sqlstate, message, fresh: true as const };
   });
   return { outcome: 'persisted', setAside: [...listed, ...fresh] };
 }

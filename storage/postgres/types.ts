@@ -16,6 +16,8 @@ export interface SetAside extends EntryRef {
   readonly version: Version;
   readonly sqlstate: string | null;
   readonly message: string | null;
+  /** This very attempt put it there. */
+  readonly fresh?: true;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import type { StoreTracing } from '../../telemetry/tracing.ts';
 import { classifyRedisError, isNoScript } from './errors.ts';
 import { EVENTS_CHANNEL } from './keys.ts';
 import { SCRIPTS, type Script, script } from './scripts.ts';
@@ -57,6 +58,7 @@ export interface RedisOptions {
    * it may be another server than before.
    */
   readonly onConnected?: () => void;
+  readonly tracing?: StoreTracing | undefined;
 }
 
 function connect(options: RedisOptions, name: string): Redis {
@@ -114,14 +116,20 @@ export function connectRedis(options: RedisOptions): RedisStore {
     }
   }
 
+  const run: RedisStore['run'] = async (name, keys, args) => {
+    try {
+      return await evaluate(script(name), [keys.length, ...keys, ...args]);
+    } catch (error) {
+      throw classifyRedisError(error);
+    }
+  };
+  const { tracing } = options;
+
   return {
-    async run(name, keys, args) {
-      try {
-        return await evaluate(script(name), [keys.length, ...keys, ...args]);
-      } catch (error) {
-        throw classifyRedisError(error);
-      }
-    },
+    run:
+      tracing === undefined
+        ? run
+        : (name, keys, args) => tracing.call(`redis ${name}`, ofScript(name), () => run(name, keys, args)),
     estimatedTime: () =>
       offset === Number.NEGATIVE_INFINITY ? Date.now() * 1_000 : Math.floor(offset + monotonic()),
     reconnectedAt: () => reconnectedAt,
@@ -164,6 +172,10 @@ export function connectRedis(options: RedisOptions): RedisStore {
       redis.disconnect();
     },
   };
+}
+
+function ofScript(name: string) {
+  return { 'db.system.name': 'redis', 'db.operation.name': 'EVALSHA', 'db.stored_procedure.name': name };
 }
 
 function parseSettings(info: string): ServerSettings | undefined {

@@ -1,5 +1,10 @@
 import { hostname } from 'node:os';
-import { Client, Connection, makeGrpcRetryInterceptor } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  makeGrpcRetryInterceptor,
+  type WorkflowClientInterceptor,
+} from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { createPayloadCodec } from './payload-codec.ts';
@@ -66,10 +71,12 @@ function repeating() {
 export function connectTemporal({
   environment,
   name = 'holdfast-api',
+  interceptor,
 }: {
   readonly environment: Environment;
   /** Shown by Temporal beside what this process did. */
   readonly name?: string;
+  readonly interceptor?: WorkflowClientInterceptor | undefined;
 }): Temporal {
   const repeats = repeating();
   const connection = Connection.lazy({
@@ -89,6 +96,7 @@ export function connectTemporal({
     identity: `${name} ${process.pid}@${hostname()}`,
     // What a closed batch holds is read from its history, never computed by replaying it.
     workflow: { queryRejectCondition: 'NOT_OPEN' },
+    ...(interceptor === undefined ? {} : { interceptors: { workflow: [interceptor] } }),
   });
   return {
     client,

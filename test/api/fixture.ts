@@ -8,6 +8,7 @@ import { createApiServer } from '../../api/server.ts';
 import type { Collections } from '../../config/collections.ts';
 import { rateLimitsOf } from '../../config/keys.ts';
 import { createRateLimiter } from '../../service/rate-limiter.ts';
+import { createApiMetrics } from '../../telemetry/api-metrics.ts';
 import { createFakeHoldfast, type FakeHoldfast } from '../support/fake-holdfast.ts';
 import { documentProblems } from '../support/openapi.ts';
 
@@ -50,10 +51,13 @@ export async function startApi(
   const stopping = new AbortController();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void logged.push(JSON.parse(line)) });
+  const metrics = createApiMetrics({ process: false });
+  metrics.shareFrom(() => holdfast.figures());
   const server = createApiServer({
     holdfast,
     keys,
     settings: { ALLOWED_HOSTS: [], CORS_ORIGINS: [], TEMPORAL_UI_URL: 'http://127.0.0.1:8233', ...settings },
+    metrics,
     log,
     stopping: stopping.signal,
     limits: {

@@ -8,6 +8,8 @@ import { type Environment, readEnvironment } from '../../config/environment.ts';
 import { createHoldfast } from '../../service/create-holdfast.ts';
 import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
 import { migrateToLatest } from '../../storage/postgres/migrate.ts';
+import { createApiMetrics } from '../../telemetry/api-metrics.ts';
+import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
 import { createDatabase, createNamespace, services, type TestDatabase } from '../support/services.ts';
 import { type RedisTestServer, startRedis } from '../support/services-redis.ts';
@@ -37,7 +39,8 @@ beforeAll(async () => {
   sql = new Client({ connectionString: database.url });
   await sql.connect();
   await new Promise<void>((resolve, reject) => {
-    worker = runWorker({ environment, logger: log, signal: stopWorker.signal, onReady: resolve });
+    const metrics = createWorkerMetrics({ process: false });
+    worker = runWorker({ environment, metrics, logger: log, signal: stopWorker.signal, onReady: resolve });
     worker.catch(reject);
   });
   const { collections, keys } = readConfigFile('holdfast.config.json');
@@ -45,8 +48,10 @@ beforeAll(async () => {
     const onFatal = (error: Error) => {
       throw error;
     };
-    const holdfast = createHoldfast({ environment, collections, keys, log, onFatal });
-    apis.push(await runApi({ environment, holdfast, keys, log }));
+    const metrics = createApiMetrics({ process: false });
+    const use = { environment, collections, keys, metrics: metrics.service, log, onFatal };
+    const holdfast = createHoldfast(use);
+    apis.push(await runApi({ environment, holdfast, keys, metrics, log }));
   }
 });
 

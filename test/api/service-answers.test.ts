@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { runApi } from '../../api/run.ts';
 import { stopServer } from '../../api/server.ts';
 import { readEnvironment } from '../../config/environment.ts';
+import { createApiMetrics } from '../../telemetry/api-metrics.ts';
 import { createFakeHoldfast } from '../support/fake-holdfast.ts';
 import { problemOf, startApi } from './fixture.ts';
 
@@ -217,7 +218,13 @@ test('a running API says where it listens, and closes Holdfast when it stops', a
   const holdfast = createFakeHoldfast();
   const environment = readEnvironment({ PORT: '0' });
   const log = pino({ level: 'silent' });
-  const api = await runApi({ environment, holdfast, keys: [], log });
+  const api = await runApi({
+    environment,
+    holdfast,
+    keys: [],
+    metrics: createApiMetrics({ process: false }),
+    log,
+  });
   expect((await fetch(`${api.url}/livez`)).status).toBe(200);
   await api.stop();
   expect(holdfast.closed).toBe(true);
@@ -227,8 +234,9 @@ test('a port in use is one clear line, and Holdfast is closed again', async () =
   const { port } = await startApi();
   const holdfast = createFakeHoldfast();
   const environment = readEnvironment({ PORT: String(port) });
-  await expect(runApi({ environment, holdfast, keys: [], log: pino({ level: 'silent' }) })).rejects.toThrow(
-    `PORT: ${port} on 127.0.0.1 is in use`,
-  );
+  const metrics = createApiMetrics({ process: false });
+  await expect(
+    runApi({ environment, holdfast, keys: [], metrics, log: pino({ level: 'silent' }) }),
+  ).rejects.toThrow(`PORT: ${port} on 127.0.0.1 is in use`);
   expect(holdfast.closed).toBe(true);
 });

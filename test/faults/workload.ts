@@ -6,33 +6,13 @@ import { NEVER_REACHED } from './outcome.ts';
 import { nextCall, type Plan } from './plan.ts';
 import type { Random } from './random.ts';
 import { requestOf } from './requests.ts';
+import type { WorkloadOptions } from './workload-options.ts';
 
 /** Beyond the deadline of a request, its grace, and what a busy machine adds. */
 const SLACK_MS = 5_000;
 const THINK_MS = [8, 40] as const;
 const MOST_SENDS = 8;
 const REPEAT_MS = [50, 400] as const;
-
-export interface WorkloadOptions {
-  readonly random: Random;
-  /** In every key and token: runs on one database stay apart. */
-  readonly prefix: string;
-  readonly clients: number;
-  readonly keysPerCollection: number;
-  /** Read at each call: processes come and go. */
-  readonly urls: () => readonly string[];
-  readonly requestDeadlineMs: number;
-  /** The share of cart puts whose value PostgreSQL refuses. */
-  readonly poison?: number;
-  /** How long the body of a put is, where it is not short. */
-  readonly bodyBytes?: (random: Random) => number | undefined;
-  /** Every second key is as long as a key may be. */
-  readonly longKeys?: boolean;
-  /** How many of 100 calls to documents delete. Default: 7. */
-  readonly deletions?: number;
-  /** Whether connections are used again. Default: yes. */
-  readonly keepAlive?: boolean;
-}
 
 export interface Workload {
   /** Grows while it runs. A call is added when it has ended. */

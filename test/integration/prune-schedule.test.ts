@@ -7,6 +7,7 @@ import { until } from '../../dev/until.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
 import { ensureSchedule } from '../../storage/temporal/ensure-schedule.ts';
 import { isTemporalUnreachable } from '../../storage/temporal/errors.ts';
+import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
 import { schedulesOf } from '../../worker/schedules.ts';
 import { createNamespace, services } from '../support/services.ts';
@@ -94,6 +95,7 @@ test('a worker sees to its schedule, and runs what that starts', { timeout: 150_
   const temporal = await connect(settings);
   const stop = new AbortController();
   const ended = runWorker({
+    metrics: createWorkerMetrics({ process: false }),
     environment: readEnvironment({
       ...settings,
       DATABASE_URL: fixture.url,

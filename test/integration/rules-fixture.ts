@@ -38,6 +38,7 @@ import { connectRedis, type RedisStore } from '../../storage/redis/client.ts';
 import { batchProgress } from '../../storage/redis/confirm.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
+import { createApiMetrics } from '../../telemetry/api-metrics.ts';
 import { dataConverter } from '../../worker/data-converter.ts';
 import { createDatabase, createNamespace, services } from '../support/services.ts';
 import { type RedisTestServer, startRedis } from '../support/services-redis.ts';
@@ -198,6 +199,8 @@ export async function createWorld(options: { slots?: number; partitions?: number
       redis: hooked(store, before, after, sent),
       temporal: hookedTemporal(temporal, () => temporalHook),
       db: database_.db,
+      metrics: createApiMetrics({ process: false }).service,
+      tracing: undefined,
       log: pino({ level: 'silent' }),
     };
     const epochs = createEpochs(ctx);

@@ -9,6 +9,7 @@ import { recordTopology } from '../../storage/postgres/topology.ts';
 import { connectTemporal } from '../../storage/temporal/client.ts';
 import { readPending } from '../../storage/temporal/read-pending.ts';
 import { startBatch } from '../../storage/temporal/start-batch.ts';
+import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
 import { createDatabase, createNamespace, services, type TestDatabase } from '../support/services.ts';
 import { startTemporal } from '../support/services-temporal.ts';
@@ -37,6 +38,7 @@ function run(environment: Environment) {
   const stop = new AbortController();
   let ready = false;
   const ended = runWorker({
+    metrics: createWorkerMetrics({ process: false }),
     environment,
     logger: pino({ level: 'info' }, { write: (line: string) => void lines.push(line) }),
     signal: stop.signal,

@@ -209,6 +209,7 @@ export function createFakeHoldfast({
       };
     },
     health: async () => fake.dependencies,
+    figures: async () => ({ dependencies: fake.dependencies, partitions: [] }),
     async close() {
       fake.closed = true;
     },

@@ -20,6 +20,7 @@ interface Service {
   readonly healthcheck?: { readonly test: readonly string[] };
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly restart: string;
+  readonly profiles?: readonly string[];
 }
 
 interface Compose {
@@ -61,7 +62,7 @@ describe('docker-compose.yml', () => {
   });
 
   test.each(services)('%s: the image has a version', (_, { image }) => {
-    expect(image).toMatch(/^[a-z0-9][a-z0-9./-]*:\d[\w.-]*$/);
+    expect(image).toMatch(/^[a-z0-9][a-z0-9./-]*:v?\d[\w.-]*$/);
   });
 
   test.each(longRunning)('%s: has a health check and comes back after a crash', (_, service) => {
@@ -146,6 +147,23 @@ describe('docker-compose.yml', () => {
     expect(api.environment).toMatchObject({ HOST: '0.0.0.0', PORT: '8080' });
     expect(api.ports?.[0]).toMatch(/:8080$/);
     expect(api.healthcheck?.test.join(' ')).toContain(':8080/');
+  });
+
+  test('monitoring comes only where it is asked for, and scrapes both parts where they serve', () => {
+    const asked = services.filter(([, { profiles }]) => profiles !== undefined);
+    expect(asked.map(([name, { profiles }]) => [name, profiles])).toEqual([
+      ['prometheus', ['monitoring']],
+      ['grafana', ['monitoring']],
+    ]);
+    const { scrape_configs } = parse(read('deploy/prometheus/prometheus.yml')) as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
+    const { PORT, WORKER_METRICS_PORT, WORKER_METRICS_HOST } = compose.services.worker!.environment!;
+    expect(scrape_configs.flatMap((job) => job.static_configs.flatMap(({ targets }) => targets))).toEqual([
+      `api:${PORT}`,
+      `worker:${WORKER_METRICS_PORT}`,
+    ]);
+    expect(WORKER_METRICS_HOST).toBe('0.0.0.0');
   });
 
   test('Redis keeps what it is given', () => {

@@ -35,7 +35,10 @@ test('a key is read with its scopes and its rate', () => {
   expect(key).toEqual({
     name: 'shop',
     digest: entry.digest.slice(7),
-    scopes: { read: new Set(['*']), write: new Set(['carts', 'orders']), ops: true, codec: false },
+    scopes: {
+      ...{ read: new Set(['*']), write: new Set(['carts', 'orders']) },
+      ...{ ops: true, codec: false, metrics: true },
+    },
     rate: { perSecond: 10, burst: 20 },
   });
   expect(Object.isFrozen(key)).toBe(true);
