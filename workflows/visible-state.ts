@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { patched, upsertSearchAttributes } from '@temporalio/workflow';
+import { upsertSearchAttributes } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.ts';
 import type { BatchInput, BatchState } from './messages.ts';
 
@@ -17,19 +17,15 @@ export interface VisibleState {
 /**
  * The search attributes of a running batch. Each change of them is an event, so only a batch in trouble makes any: the start
  * has set the state that a batch without trouble keeps.
+ *
+ * What tells older histories apart is the input, not `patched()`: a query that comes during a local activity moves the code
+ * after it into the next workflow task, and a replay, which is there one task earlier, does not see the mark yet.
  */
 export function createVisibleState({ searchAttributes }: BatchInput): VisibleState {
   let shown: { readonly state: BatchState; readonly failure: string | undefined } | undefined;
-  let may = searchAttributes === true;
-  let asked = false;
 
   function show(state: BatchState, failure: string | undefined): void {
-    if (!may || (shown?.state === state && shown.failure === failure)) return;
-    // Workers of older versions have carried on batches that were started with attributes, and changed none. Asked once: the
-    // rest of such a history stays without, too.
-    if (!asked) may = patched('visible-state');
-    asked = true;
-    if (!may) return;
+    if (searchAttributes !== true || (shown?.state === state && shown.failure === failure)) return;
     shown = { state, failure };
     upsertSearchAttributes([
       { key: STATE, value: state },

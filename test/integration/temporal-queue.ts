@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { PersistRequest, PersistResult, ReleaseInput } from '../../activities/create-activities.ts';
+import type { PruneResult } from '../../activities/prune-tombstones.ts';
+import type { ReconcileResult } from '../../activities/reconcile-index.ts';
 import { readEnvironment } from '../../config/environment.ts';
 import type { Batch } from '../../domain/batch.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
@@ -21,6 +23,10 @@ export interface TestQueue {
 interface FakeActivities {
   persistBatch(request: PersistRequest): Promise<PersistResult>;
   releaseBatch(input: ReleaseInput): Promise<void>;
+  /** Those of the other workflows. */
+  invalidateEntries(): Promise<void>;
+  pruneTombstones(): Promise<PruneResult>;
+  reconcileIndex(): Promise<ReconcileResult>;
 }
 
 export async function createQueue(options: { readonly bare?: boolean } = {}): Promise<TestQueue> {

@@ -1,14 +1,19 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { vi } from 'vitest';
 import type { PersistResult } from '../../activities/create-activities.ts';
-import { slotWorkflowId } from '../../config/temporal-names.ts';
+import {
+  PRUNE_TOMBSTONES_WORKFLOW,
+  RECONCILE_INDEX_WORKFLOW,
+  REPAIR_CACHE_WORKFLOW,
+  slotWorkflowId,
+} from '../../config/temporal-names.ts';
 import { startBatch } from '../../storage/temporal/start-batch.ts';
 import type { BatchState, StatusAnswer } from '../../workflows/messages.ts';
 import { batch, createQueue, SEALED_AT, type TestQueue } from '../integration/temporal-queue.ts';
 import { PERSISTED } from '../workflow/harness.ts';
-import { historyToJson } from './history-json.ts';
+import { type History, historyToJson } from './history-json.ts';
 
 /** Where the histories are, each named after the path that the batch took. */
 export const HISTORIES = new URL('./histories/', import.meta.url);
@@ -26,7 +31,7 @@ interface Recording {
   readonly beforeWorker?: (handle: WorkflowHandle) => void;
 }
 
-const down = () => {
+const down = (): never => {
   throw ApplicationFailure.retryable('connection refused', 'unreachable');
 };
 const forbidden = () => {
@@ -131,6 +136,33 @@ const RECORDINGS: readonly Recording[] = [
       await handle.result();
     },
   },
+  // From here on batches start with search attributes, and change them.
+  {
+    name: 'attributes-untouched',
+    scene: () => ({ persist: up, release: nothing }),
+    act: (handle) => handle.result(),
+  },
+  {
+    name: 'attributes-through-an-outage',
+    scene: () => ({ persist: down, release: nothing }),
+    async act(handle, scene) {
+      await reaches(handle, 'retrying');
+      scene.persist = up;
+      await handle.result();
+    },
+  },
+  {
+    name: 'attributes-stuck-then-retry-now',
+    scene: () => ({ persist: forbidden, release: down }),
+    async act(handle, scene) {
+      await reaches(handle, 'stuck');
+      scene.persist = up;
+      await handle.executeUpdate('retryNow');
+      await reaches(handle, 'releasing');
+      scene.release = nothing;
+      await handle.result();
+    },
+  },
 ];
 
 /** Names of this machine and process say nothing about the workflow. */
@@ -143,6 +175,11 @@ function anonymous(value: unknown, key?: string): unknown {
   return Object.fromEntries(Object.entries(object).map(([name, item]) => [name, anonymous(item, name)]));
 }
 
+function write(name: string, history: History): void {
+  const json = anonymous(historyToJson(history));
+  writeFileSync(new URL(`${name}.json`, HISTORIES), `${JSON.stringify(json, undefined, 1)}\n`);
+}
+
 async function record(queue: TestQueue, slot: number, recording: Recording): Promise<void> {
   const { temporal } = queue;
   await startBatch(temporal, { batch: batch(slot), slot, sealedAt: SEALED_AT, deadlineMs: 10_000 });
@@ -153,16 +190,54 @@ async function record(queue: TestQueue, slot: number, recording: Recording): Pro
     { persistBatch: async () => scene.persist(), releaseBatch: async () => scene.release() },
     () => recording.act(handle, scene),
   );
-  const json = anonymous(historyToJson(await handle.fetchHistory()));
-  writeFileSync(new URL(`${recording.name}.json`, HISTORIES), `${JSON.stringify(json, undefined, 1)}\n`);
+  write(recording.name, await handle.fetchHistory());
 }
 
-/** Runs every path once against the shared dev server and writes down its history, in place of what was there. */
+/** The workflows beside the batch's. Their first attempt fails, the second succeeds. */
+const OTHERS: readonly { readonly name: string; readonly type: string; readonly args: readonly unknown[] }[] =
+  [
+    {
+      name: 'cache-repaired',
+      type: REPAIR_CACHE_WORKFLOW,
+      // Soon, but not yet: a timer is part of it.
+      args: [{ format: 1, partition: 0, entries: [{ collection: 'carts', key: 'a', version: 3 }] }],
+    },
+    { name: 'tombstones-pruned', type: PRUNE_TOMBSTONES_WORKFLOW, args: [] },
+    { name: 'index-reconciled', type: RECONCILE_INDEX_WORKFLOW, args: [] },
+  ];
+
+async function recordOther(queue: TestQueue, { name, type, args }: (typeof OTHERS)[number]): Promise<void> {
+  const { client, taskQueue } = queue.temporal;
+  const soon = args.map((arg) => ({ ...(arg as object), notBefore: Date.now() + 3_000 }));
+  const handle = await client.workflow.start(type, { workflowId: name, taskQueue, args: soon });
+  let failures = 0;
+  const attempt = async <T>(result: T): Promise<T> => {
+    if (failures++ === 0) down();
+    return result;
+  };
+  const counted = { partitions: 1, batches: 2, released: 0, queuedAgain: 1, forgotten: 0, skipped: [] };
+  const fakes = {
+    invalidateEntries: () => attempt(undefined),
+    pruneTombstones: () => attempt({ pruned: 3, floor: 7 }),
+    reconcileIndex: () => attempt(counted),
+  };
+  await queue.withWorker(fakes, () => handle.result());
+  write(name, await handle.fetchHistory());
+}
+
+/**
+ * Runs every path once against the shared dev server and writes down its history, unless it was recorded before: what an
+ * older version wrote is worth more than what this one would.
+ */
 export async function recordHistories(): Promise<void> {
   mkdirSync(HISTORIES, { recursive: true });
+  const missing = ({ name }: { readonly name: string }) => !existsSync(new URL(`${name}.json`, HISTORIES));
   const queue = await createQueue();
   try {
-    for (const [slot, recording] of RECORDINGS.entries()) await record(queue, slot, recording);
+    for (const [slot, recording] of RECORDINGS.entries()) {
+      if (missing(recording)) await record(queue, slot, recording);
+    }
+    for (const other of OTHERS.filter(missing)) await recordOther(queue, other);
   } finally {
     await queue.close();
   }
