@@ -90,6 +90,35 @@ test('Cache-Status says where the value came from', async () => {
   expect(await status()).toBe('Holdfast; fwd=uri-miss');
   holdfast.found = { source: 'pending', stored: true };
   expect(await status()).toBe('Holdfast; fwd=uri-miss; stored; detail=merged-pending');
+  holdfast.found = { source: 'pending', stored: false };
+  expect(await status()).toBe('Holdfast; fwd=uri-miss; detail=merged-pending');
+  for (const source of ['row', 'pending'] as const) {
+    holdfast.found = { source, stored: false, degraded: true };
+    expect(await status()).toBe('Holdfast; fwd=bypass; detail=degraded');
+  }
+  await request('DELETE', CART);
+  holdfast.found = { source: 'row', stored: true };
+  const absent = await request('GET', CART);
+  expect([absent.status, absent.headers.get('cache-status')]).toEqual([
+    404,
+    'Holdfast; fwd=uri-miss; stored',
+  ]);
+});
+
+test('a receipt has a value only where a counter was incremented', async () => {
+  const { request } = await startApi();
+  const members = async (method: string, path: string, init?: RequestInit) =>
+    Object.keys((await (await request(method, path, init)).json()) as object);
+  const body = Buffer.from('1');
+  const plain = ['collection', 'key', 'version', 'state'];
+  for (const path of [CART, ORDER, VIEWS]) {
+    expect(await members('PUT', path, { body })).toEqual(plain);
+    expect(await members('DELETE', path)).toEqual(plain);
+  }
+  await request('PUT', CART, { body });
+  const headers = { 'content-type': 'application/merge-patch+json' };
+  expect(await members('PATCH', CART, { body: '{}', headers })).toEqual(plain);
+  expect(await members('POST', `${VIEWS}/increment`)).toEqual([...plain, 'value']);
 });
 
 test.each([

@@ -147,6 +147,17 @@ test('a deleted entry is gone, and can be made again', async () => {
   }
 });
 
+test('deleting what is absent is fine, and what was never there stays absent', async () => {
+  for (const collection of ['orders', 'carts', 'page-views']) {
+    const path = `${collection}/entries/never`;
+    const deleted = await call('DELETE', path);
+    expect([200, 202]).toContain(deleted.status);
+    expect(await deleted.json()).toMatchObject({ collection, key: 'never', version: expect.any(Number) });
+    for (const api of [0, 1]) expect((await call('GET', path, { api })).status).toBe(404);
+    expect((await call('DELETE', path, { headers: { 'if-match': '"12"' } })).status).toBe(412);
+  }
+});
+
 test('increments through two processes add up', async () => {
   const counts = Array.from({ length: 100 }, (_, i) =>
     call('POST', 'page-views/entries/home/increment', { body: '{"by":3}', api: i % 2 }),

@@ -74,7 +74,7 @@ export interface FakeHoldfast extends Holdfast {
   /** Runs before each use case: may throw, or hold it up. */
   before: (call: FakeCall) => void | Promise<void>;
   /** What reads say beside the value. */
-  found: Pick<ReadResult, 'source' | 'stored'>;
+  found: Pick<ReadResult, 'source' | 'stored' | 'degraded'>;
   /** Whether reads of many entries do without Redis. */
   degraded: boolean;
   /** The level that writes reach; the one asked for where it is not set. */
