@@ -46,7 +46,7 @@ function changed(url: string, change: (url: URL) => void): string {
 test('concurrent migrations apply each step once, and a later one finds nothing to do', async () => {
   const { url } = await emptyDatabase();
   const runs = await Promise.all([1, 2, 3, 4].map(() => migrateToLatest(open(url))));
-  expect(runs.flat()).toEqual(['0001-entries', '0002-decisions', '0003-tombstones']);
+  expect(runs.flat()).toEqual(['0001-entries', '0002-decisions', '0003-tombstones', '0004-idempotency']);
   expect(await migrateToLatest(open(url))).toEqual([]);
 });
 
@@ -54,7 +54,12 @@ test('the command prints a line per migration, then "up to date"', async () => {
   const { url } = await emptyDatabase();
   expect(await migrate(url)).toEqual({
     code: 0,
-    lines: ['applied 0001-entries', 'applied 0002-decisions', 'applied 0003-tombstones'],
+    lines: [
+      'applied 0001-entries',
+      'applied 0002-decisions',
+      'applied 0003-tombstones',
+      'applied 0004-idempotency',
+    ],
     errors: [],
   });
   expect(await migrate(url)).toEqual({ code: 0, lines: ['up to date'], errors: [] });
@@ -77,6 +82,7 @@ test('the command makes a database that does not exist, in UTF-8', async () => {
       'applied 0001-entries',
       'applied 0002-decisions',
       'applied 0003-tombstones',
+      'applied 0004-idempotency',
     ],
     errors: [],
   });
