@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { ApplicationFailure } from '@temporalio/common';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -86,6 +87,27 @@ it('a batch in trouble changes its state and cause, only when they change, and b
   const upserts = (await eventTypes(1)).filter((name) => name.startsWith('upsert'));
   // retrying, stuck, retrying at the operator's word, and over.
   expect(upserts.length).toBeLessThanOrEqual(4);
+});
+
+it('every filter of docs/operations.md is one that the server takes, and they find what they name', async () => {
+  const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const filters = (/```text\n([^`]+)```/.exec(docs)?.[1] ?? '').trim().split('\n');
+  expect(filters.length).toBeGreaterThan(5);
+  await start(queue, 2);
+  const { client } = queue.temporal;
+  for (const query of filters) for await (const _ of client.workflow.list({ query })) break;
+  const open = filters.filter((filter) => /Running.*(Collections = 'carts'|OldestWrite <)/.test(filter));
+  for (const query of open) {
+    await until(
+      async () => {
+        for await (const { workflowId } of client.workflow.list({ query }))
+          return workflowId === slotWorkflowId(0, 2);
+        return false;
+      },
+      { what: `the batch by ${query}`, timeoutMs: 20_000 },
+    );
+  }
+  expect(open).toHaveLength(2);
 });
 
 it('where the namespace does not know them, batches are started without, and readiness says so until they are registered', async () => {
