@@ -76,7 +76,9 @@ test('writes of one batch are linked, each in the trace of its own caller', asyn
   );
   const carried = () => {
     const offers = named(receiver.spans(), /^offer batch$/);
-    return new Set(offers.flatMap(({ traceId, links = [] }) => [traceId, ...links.map((link) => link.traceId)]));
+    return new Set(
+      offers.flatMap(({ traceId, links = [] }) => [traceId, ...links.map((link) => link.traceId)]),
+    );
   };
   await until(() => callers.every((trace) => carried().has(trace)), { what: 'each write is in an offer' });
 });
