@@ -1,4 +1,5 @@
 import { crashPoint } from '../config/crash-points.ts';
+import { slotWorkflowId } from '../config/temporal-names.ts';
 import type { BatchId } from '../domain/batch.ts';
 import { parseBatchId } from '../domain/batch.ts';
 import { adoptBatch, sealBatch } from '../storage/redis/seal.ts';
@@ -139,7 +140,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       );
       if (sealed === undefined) return;
       ctx.log.info(
-        { batchId: sealed.batch.id },
+        { batchId: sealed.batch.id, workflowId: slotWorkflowId(partition, sealed.slot) },
         'offering a batch again that was sealed and never confirmed',
       );
       ctx.metrics.rescued('batch-adopted');

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../config/crash-points.ts';
+import { slotWorkflowId } from '../config/temporal-names.ts';
 import { mutationBytes } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import { oldestVersion, persistAndReport, secondsSince } from '../storage/postgres/persist-and-report.ts';
@@ -64,7 +65,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     } catch (error) {
       if (!isTemporalUnreachable(error)) {
         ctx.log.error(
-          { err: error, batchId: sealed.batch.id },
+          { err: error, ...named(sealed) },
           'Temporal refuses a batch for what it is: persisting it directly',
         );
         return 'refused';
@@ -173,11 +174,16 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
       } catch (error) {
         if (stopping.signal.aborted) return;
         ctx.log.warn(
-          { err: error, batchId: sealed.batch.id },
+          { err: error, ...named(sealed) },
           'a batch could not be queued; it stays in Redis and is offered again',
         );
       }
     },
     stop: () => stopping.abort(),
   };
+}
+
+/** How a log line names a batch: with the workflow it was meant for. */
+function named({ batch, slot }: SealedBatch) {
+  return { batchId: batch.id, workflowId: slotWorkflowId(batch.partition, slot) };
 }

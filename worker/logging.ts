@@ -8,10 +8,17 @@ export function createLogger(environment: Environment): Logger {
   return pino({ level: environment.LOG_LEVEL, base: { part: 'worker' } });
 }
 
-/** pino prints an error in full under `err` only. */
+/**
+ * What the SDK says, under the names that all of Holdfast's log lines have. pino prints an error in full under `err` only; a task
+ * token is long and finds nothing.
+ */
 function fields(meta: Record<string | symbol, unknown> | undefined): Record<string, unknown> {
-  const { error, ...rest } = { ...meta };
-  return error === undefined ? rest : { ...rest, err: error };
+  const { error, taskToken: _, workflowRunId, ...rest } = { ...meta };
+  return {
+    ...rest,
+    ...(workflowRunId === undefined ? {} : { runId: workflowRunId }),
+    ...(error === undefined ? {} : { err: error }),
+  };
 }
 
 /** Named as Prometheus has it: seconds, `_total`, the unit in the name. */

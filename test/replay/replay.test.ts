@@ -2,9 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, Worker } from '@temporalio/worker';
 import { beforeAll, expect, it } from 'vitest';
+import { workflowCode } from '../../worker/workflow-code.ts';
 import { installQuietRuntime, workflowBundle } from '../workflow/harness.ts';
 import { historyFromJson } from './history-json.ts';
 import { HISTORIES, recordHistories } from './record-histories.ts';
+
+const quiet = () => {};
+const QUIET = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet };
 
 /**
  * Batches wait in Temporal for weeks, so today's code meets histories that older code wrote. A failure here means that a
@@ -40,10 +44,23 @@ it('every recorded history replays with the workflow code of today', async () =>
   expect([...results].filter(([, error]) => error !== undefined)).toEqual([]);
 });
 
+it('every recorded history replays where traces are made, too: a collector may be configured while batches wait', async () => {
+  const { workflowBundle: _, workflowsPath = '', interceptorModules } = workflowCode({ traced: true });
+  const bundle = await bundleWorkflowCode({
+    workflowsPath,
+    workflowInterceptorModules: interceptorModules,
+    logger: QUIET,
+  });
+  const results = await replay({ workflowBundle: bundle });
+  expect(bundle.code).toContain('interceptors-opentelemetry');
+  expect(results.size).toBeGreaterThanOrEqual(10);
+  expect([...results].filter(([, error]) => error !== undefined)).toEqual([]);
+});
+
 it('a workflow that does other things than the recorded one is found out', async () => {
   const workflowsPath = fileURLToPath(new URL('./other-workflow.ts', import.meta.url));
-  const quiet = () => {};
-  const logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet };
-  const results = await replay({ workflowBundle: await bundleWorkflowCode({ workflowsPath, logger }) });
+  const results = await replay({
+    workflowBundle: await bundleWorkflowCode({ workflowsPath, logger: QUIET }),
+  });
   expect([...results].filter(([, error]) => error === undefined)).toEqual([]);
 });
