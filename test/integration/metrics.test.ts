@@ -140,8 +140,8 @@ test('what PostgreSQL refuses is counted once, and waits for a decision', async 
   await system.db.query(
     `ALTER TABLE documents ADD CONSTRAINT forbidden CHECK (value::text NOT LIKE '%poison%')`,
   );
-  expect((await put('secret-p', 'secret-poison')).status).toBe(400);
-  expect((await put('secret-q', 'fine')).json.state).toBe('persisted');
+  expect((await put('secret-p', { note: 'secret-poison' })).status).toBe(400);
+  expect((await put('secret-q', { note: 'fine' })).json.state).toBe('persisted');
   expect(sumOf(await scrapeWorker(), 'holdfast_dead_letters_total', 'class="23"')).toBe(1);
   await until(async () => sumOf(await scrapeApi(), 'holdfast_dead_letters_waiting') === 1, {
     what: 'the dead letter is told',
