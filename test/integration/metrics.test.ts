@@ -155,6 +155,15 @@ test('what PostgreSQL refuses is counted once, and waits for a decision', async 
   });
 });
 
+test('what PostgreSQL refuses for good is told to be stuck', async () => {
+  await system.db.query('ALTER TABLE documents RENAME TO elsewhere');
+  expect((await put('secret-s', 1, 'queued')).json.state).toBe('queued');
+  await until(async () => sumOf(await scrapeApi(), 'holdfast_open_batches', 'state="stuck"') === 1, {
+    what: 'the batch is stuck',
+  });
+  expect(sumOf(await scrapeWorker(), 'holdfast_persist_failures_total', 'class="42"')).toBeGreaterThan(0);
+});
+
 test('a Redis that hangs does not hang the scrape', async () => {
   process.kill(system.redis.pid, 'SIGSTOP');
   try {
