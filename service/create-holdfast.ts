@@ -3,6 +3,7 @@ import type { Collections } from '../config/collections.ts';
 import type { Environment } from '../config/environment.ts';
 import { type ApiKey, rateLimitsOf } from '../config/keys.ts';
 import type { SettingsError } from '../config/problem.ts';
+import { countDeadLetters } from '../storage/postgres/count-dead-letters.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
 import { connectRedis } from '../storage/redis/client.ts';
@@ -26,6 +27,7 @@ import type { Holdfast } from './holdfast.ts';
 import { createInvalidate } from './invalidate.ts';
 import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
+import { createPartitionFigures } from './partition-figures.ts';
 import { createPatch } from './patch.ts';
 import { createPayloads } from './payloads.ts';
 import { createPendingBatches } from './pending-batches.ts';
@@ -147,7 +149,12 @@ export function createHoldfast(deps: {
     invalidate: createInvalidate(ctx, { epochs, through: writeThrough, sources }),
     explain,
     health,
-    figures: createFigures({ health, partitions: async () => [], deadLetters: async () => 0 }),
+    figures: createFigures({
+      health,
+      partitions: createPartitionFigures(ctx),
+      deadLetters: () => countDeadLetters(ctx.db),
+      log,
+    }),
     async close(deadlineAt) {
       topology.stop();
       stopSweeping();

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { PartitionFigures, SharedFigures } from '../telemetry/metrics.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { DependencyHealth } from './holdfast.ts';
@@ -10,11 +11,13 @@ export function createFigures(deps: {
   readonly health: () => Promise<readonly DependencyHealth[]>;
   readonly partitions: () => Promise<readonly PartitionFigures[]>;
   readonly deadLetters: () => Promise<number>;
+  readonly log: Logger;
 }): () => Promise<SharedFigures> {
   async function inTime<T>(ask: () => Promise<T>): Promise<T | undefined> {
     try {
       return await beforeDeadline(ask(), performance.now() + PATIENCE_MS);
-    } catch {
+    } catch (error) {
+      deps.log.debug({ err: error }, 'a figure for the metrics could not be learnt');
       return undefined;
     }
   }

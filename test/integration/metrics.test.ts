@@ -140,8 +140,8 @@ test('what PostgreSQL refuses is counted once, and waits for a decision', async 
   await system.db.query(
     `ALTER TABLE documents ADD CONSTRAINT forbidden CHECK (value::text NOT LIKE '%poison%')`,
   );
-  expect((await put('secret-p', 'secret-poison')).status).toBe(400);
-  expect((await put('secret-q', 'fine')).json.state).toBe('persisted');
+  expect((await put('secret-p', { note: 'secret-poison' })).status).toBe(400);
+  expect((await put('secret-q', { note: 'fine' })).json.state).toBe('persisted');
   expect(sumOf(await scrapeWorker(), 'holdfast_dead_letters_total', 'class="23"')).toBe(1);
   await until(async () => sumOf(await scrapeApi(), 'holdfast_dead_letters_waiting') === 1, {
     what: 'the dead letter is told',
@@ -153,6 +153,15 @@ test('what PostgreSQL refuses is counted once, and waits for a decision', async 
   await until(async () => sumOf(await scrapeApi(), 'holdfast_dead_letters_waiting') === 0, {
     what: 'the decision is told',
   });
+});
+
+test('what PostgreSQL refuses for good is told to be stuck', async () => {
+  await system.db.query('ALTER TABLE documents RENAME TO elsewhere');
+  expect((await put('secret-s', 1, 'queued')).json.state).toBe('queued');
+  await until(async () => sumOf(await scrapeApi(), 'holdfast_open_batches', 'state="stuck"') === 1, {
+    what: 'the batch is stuck',
+  });
+  expect(sumOf(await scrapeWorker(), 'holdfast_persist_failures_total', 'class="42"')).toBeGreaterThan(0);
 });
 
 test('a Redis that hangs does not hang the scrape', async () => {
