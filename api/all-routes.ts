@@ -5,6 +5,7 @@ import { discardWrites } from './routes/discard-writes.ts';
 import { docsAsset } from './routes/docs-asset.ts';
 import { docsPage } from './routes/docs-page.ts';
 import { explainEntry } from './routes/explain-entry.ts';
+import { getSummary } from './routes/get-summary.ts';
 import { incrementEntry } from './routes/increment-entry.ts';
 import { invalidateEntries } from './routes/invalidate-entries.ts';
 import { listCollections } from './routes/list-collections.ts';
@@ -33,6 +34,7 @@ export const ROUTES: readonly Route[] = [
   listEntries,
   invalidateEntries,
   listCollections,
+  getSummary,
   discardWrites,
   listDeadLetters,
   retryDeadLetter,

@@ -23,6 +23,7 @@ import type { Holdfast } from './holdfast.ts';
 import { createInvalidate } from './invalidate.ts';
 import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
+import { createSummary } from './operations/summary.ts';
 import { createPatch } from './patch.ts';
 import { createPendingBatches } from './pending-batches.ts';
 import { startRateLimits } from './rate-limits.ts';
@@ -119,6 +120,7 @@ export function createHoldfast(deps: {
   return {
     collections,
     operations: {
+      summary: createSummary(ctx),
       discardWrites: createDiscardWrites(ctx, epochs),
       ...deadLetters,
       async retryDeadLetter(id, decider, deadline) {

@@ -4,6 +4,7 @@ import type { EntryVersion } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import type { DeadLetter } from '../storage/postgres/dead-letters.ts';
 import type { DiscardOutcome } from '../storage/postgres/discard.ts';
+import type { Summary } from './operations/summary-types.ts';
 
 /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */
 interface Deadline {
@@ -36,8 +37,10 @@ export interface DiscardResult {
   readonly workflowTold: boolean;
 }
 
-/** What operators decide about single writes. */
+/** What operators see, and what they decide. */
 export interface Operations {
+  /** All that is not yet in PostgreSQL. Costs little: looks at most once a second. Never throws. */
+  summary(): Promise<Summary>;
   /**
    * Gives up pending writes of a batch for good: they will never be in their rows, whoever carries the batch. May be repeated.
    * @throws batch-not-found, dependency-unavailable, outcome-unknown, deadline-exceeded.

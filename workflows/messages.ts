@@ -1,6 +1,7 @@
 import type { BatchId } from '../domain/batch.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
+import type { Version } from '../domain/version.ts';
 
 /**
  * The input of a batch workflow. `format` lets workers and API of neighbouring versions run together: 2 where a mutation
@@ -24,6 +25,8 @@ export interface BatchMemo {
   readonly batchId: BatchId;
   readonly epoch: Epoch;
   readonly entries: number;
+  /** The lowest version in it, which is the time of its oldest write. Not in those that older versions started. */
+  readonly oldest?: Version;
 }
 
 export type BatchState = 'persisting' | 'retrying' | 'stuck' | 'releasing' | 'done';

@@ -40,6 +40,20 @@ export async function listDeadLetters(
   return rows;
 }
 
+/** At it, counting stops. */
+const COUNTED = 100_000;
+
+/** How many there are, each kind counted up to 100,000. */
+export async function countDeadLetters(
+  db: Kysely<Database>,
+): Promise<{ readonly dead: number; readonly discarded: number }> {
+  const counted = (state: DeadLetter['state']) =>
+    sql`(SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = ${state} LIMIT ${COUNTED}::integer) AS t)::integer`;
+  const { rows } = await sql<{ dead: number; discarded: number }>`
+    SELECT ${counted('dead')} AS dead, ${counted('discarded')} AS discarded`.execute(db);
+  return rows[0] ?? { dead: 0, discarded: 0 };
+}
+
 /** Which write a dead letter is about; `undefined` where there is none with this id. */
 export async function findDeadLetter(
   db: Kysely<Database>,

@@ -43,7 +43,15 @@ async function tryStart(
     summary,
     mutations: batch.mutations,
   };
-  const memo: BatchMemo = { batchId: batch.id, epoch: batch.epoch, entries: batch.mutations.length };
+  const memo: BatchMemo = {
+    batchId: batch.id,
+    epoch: batch.epoch,
+    entries: batch.mutations.length,
+    oldest: batch.mutations.reduce(
+      (oldest, { version }) => Math.min(oldest, version),
+      Number.MAX_SAFE_INTEGER,
+    ),
+  };
   try {
     const handle = await withDeadline(temporal.client, deadlineMs, () =>
       temporal.client.workflow.start(WRITE_BEHIND_WORKFLOW, {
