@@ -5,6 +5,7 @@ import { type ApiKey, rateLimitsOf } from '../config/keys.ts';
 import type { SettingsError } from '../config/problem.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
+import { listActions } from '../storage/postgres/operator-actions.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import { followBatches } from './batch-events.ts';
@@ -23,6 +24,10 @@ import type { Holdfast } from './holdfast.ts';
 import { createInvalidate } from './invalidate.ts';
 import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
+import { createBatches } from './operations/batches.ts';
+import { createCorrection } from './operations/correct-dead-letter.ts';
+import { createDraining } from './operations/draining.ts';
+import { createFlush } from './operations/flush.ts';
 import { createSummary } from './operations/summary.ts';
 import { createPatch } from './patch.ts';
 import { createPendingBatches } from './pending-batches.ts';
@@ -37,6 +42,7 @@ import { createSources } from './sources.ts';
 import { createSuspicion } from './suspicion.ts';
 import { startSweeper } from './sweeper.ts';
 import { createTopologyGate, type TopologyGate } from './topology-gate.ts';
+import { unavailable } from './trouble.ts';
 import { createWaiters } from './waiters.ts';
 import { createWriteBehind } from './write-behind.ts';
 import { createWriteMany } from './write-many.ts';
@@ -121,6 +127,14 @@ export function createHoldfast(deps: {
     collections,
     operations: {
       summary: createSummary(ctx),
+      ...createBatches(ctx),
+      listActions: (page) =>
+        listActions(ctx.db, page).catch((error: unknown) => {
+          throw unavailable(error);
+        }),
+      flush: createFlush(ctx, { epochs, flusher }),
+      correctDeadLetter: createCorrection(ctx, { collections, read: reader.read, put: write.put }),
+      ...createDraining(ctx, epochs),
       discardWrites: createDiscardWrites(ctx, epochs),
       ...deadLetters,
       async retryDeadLetter(id, decider, deadline) {

@@ -71,7 +71,10 @@ interface UpdateRequest {
 }
 
 /** The argument of the `retryNow` update; may be left out. */
-export interface RetryRequest extends UpdateRequest {}
+export interface RetryRequest extends UpdateRequest {
+  /** Who asks: the history keeps it. */
+  readonly by?: string;
+}
 
 /** The argument of the `discard` update. */
 export interface DiscardRequest extends UpdateRequest {

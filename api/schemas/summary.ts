@@ -34,6 +34,10 @@ const batches = z
   .meta({ id: 'BatchCounts', description: 'Batches by where they stand.' });
 
 const waiting = {
+  draining: z
+    .boolean()
+    .nullable()
+    .meta({ description: 'Whether write-behind writes are refused while the queue empties.' }),
   pendingEntries: count.nullable().meta({
     description:
       'Entries with a write that is not known to be in PostgreSQL. `null`, here and below: not known.',

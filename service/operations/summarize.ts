@@ -56,6 +56,7 @@ export function summarizePartition(found: Findings): PartitionSummary {
   }
   return {
     partition,
+    draining: overview?.draining ?? null,
     pendingEntries: overview?.pendingEntries ?? null,
     stagedEntries: overview === undefined ? null : sum([overview.open, ...overview.closed], 'entries'),
     stagedBytes: overview === undefined ? null : sum([overview.open, ...overview.closed], 'bytes'),
@@ -107,7 +108,9 @@ export function total(partitions: readonly PartitionSummary[]): Omit<PartitionSu
   const reasons = new Map(
     partitions.flatMap(({ unknown }) => unknown.map((one) => [`${one.dependency} ${one.problem}`, one])),
   );
+  const draining = partitions.map((one) => one.draining);
   return {
+    draining: draining.includes(true) ? true : draining.includes(null) ? null : false,
     pendingEntries: add('pendingEntries'),
     stagedEntries: add('stagedEntries'),
     stagedBytes: add('stagedBytes'),

@@ -28,6 +28,8 @@ export type BatchCounts = Readonly<
 
 /** What holds for one partition and for all. `null`: not known, see `unknown`. */
 interface Waiting {
+  /** Whether write-behind writes are refused while the queue empties. */
+  readonly draining: boolean | null;
   /** Entries with a write that is not known to be in PostgreSQL. */
   readonly pendingEntries: number | null;
   /** Writes that are in Redis alone, and what they weigh. */

@@ -16,7 +16,8 @@ export interface PartitionOverview {
   readonly epoch: Epoch;
   /** Entries with a write that is not known to be in PostgreSQL: in Redis or in Temporal. */
   readonly pendingEntries: number;
-  /** The batch that takes writes. */
+  /** The batch that takes writes, and the number in its id. */
+  readonly openNumber: number;
   readonly open: { readonly entries: number; readonly bytes: number };
   /** Closed for writes, not yet confirmed by Temporal. */
   readonly closed: readonly {
@@ -27,6 +28,8 @@ export interface PartitionOverview {
   /** When the oldest write was made that Redis has staged; `undefined` where it has none. */
   readonly oldestStaged: number | undefined;
   readonly freeSlots: number;
+  /** Whether write-behind writes are refused. */
+  readonly draining: boolean;
   /** In the order of their slots. */
   readonly sent: readonly SentBatch[];
 }
@@ -59,9 +62,11 @@ export async function partitionOverview(redis: RedisStore, partition: number): P
     epoch: text(reply, 2),
     pendingEntries: number(reply, 3),
     open,
+    openNumber: number(reply, 12),
     closed,
     oldestStaged: times.length === 0 ? undefined : Math.min(...times),
     freeSlots: number(reply, 7),
+    draining: text(reply, 11) === '1',
     sent: sentBatches(list(reply, 10)),
   };
 }

@@ -4,9 +4,10 @@
 --
 -- KEYS  1 state  2 open  3 closed  4 sent  5 free  6 index
 -- Answers {'ok', now, epoch, entries pending anywhere, entries of the open batch, its bytes, its first write's time or 0,
---       free slots, oldest version in closed batches or 0, {closed batch, entries, bytes, …}, {batch, "<slot> sealed …", …}}
+--       free slots, oldest version in closed batches or 0, {closed batch, entries, bytes, …}, {batch, "<slot> sealed …", …},
+--       '1' where writes are refused, number of the open batch}
 --       | {'epoch', ''}: the partition must be recovered first
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'count', 'bytes', 'since')
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'count', 'bytes', 'since', 'drain', 'number')
 local wrong = wrong_epoch(s[1], s[1], s[2])
 if wrong then return wrong end
 
@@ -32,4 +33,5 @@ if first then
   for i = 2, #content, 2 do oldest = math.min(oldest, tonumber(string.match(content[i], '^%d+'))) end
 end
 return { 'ok', time_us(), s[1], redis.call('HLEN', KEYS[6]), tonumber(s[3]), tonumber(s[4]), tonumber(s[5]),
-  redis.call('LLEN', KEYS[5]), oldest, closed, redis.call('HGETALL', KEYS[4]) }
+  redis.call('LLEN', KEYS[5]), oldest, closed, redis.call('HGETALL', KEYS[4]),
+  s[6] and string.sub(s[6], -2) == ' 1' and '1' or '0', tonumber(s[7]) }
