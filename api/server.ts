@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { ApiDeps } from './api-env.ts';
 import { createApp } from './app.ts';
 import { codecOrigins, createCors } from './cors.ts';
+import { handleHeadAsGet } from './head.ts';
 import { answerBrokenRequest } from './middleware/errors.ts';
 import { problemMessage } from './problem.ts';
 
@@ -37,8 +38,7 @@ export function createApiServer(deps: ApiDeps): Server {
     (request, response) => {
       const answered = request.url?.startsWith('/codec/') ? codecCors : cors;
       if (answered?.(request, response)) return;
-      // Node has taken note by now that no body may be sent. Hono would leave out Content-Length, too.
-      if (request.method === 'HEAD') request.method = 'GET';
+      handleHeadAsGet(request);
       void listener(request, response);
     },
   );

@@ -6,6 +6,7 @@ export const WRITE_PROBLEMS: Operation['problems'] = [
   'precondition-failed',
   'idempotency-key-reused',
   'queue-full',
+  'draining',
   'dependency-unavailable',
   'outcome-unknown',
   'deadline-exceeded',

@@ -29,6 +29,7 @@ const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set([
   'rate-limited',
   'overloaded',
   'queue-full',
+  'draining',
   'dependency-unavailable',
   'deadline-exceeded',
 ]);

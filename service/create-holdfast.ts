@@ -3,9 +3,9 @@ import type { Collections } from '../config/collections.ts';
 import type { Environment } from '../config/environment.ts';
 import { type ApiKey, rateLimitsOf } from '../config/keys.ts';
 import type { SettingsError } from '../config/problem.ts';
-import { countDeadLetters } from '../storage/postgres/count-dead-letters.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
+import { listActions } from '../storage/postgres/operator-actions.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import type { ServiceMetrics } from '../telemetry/metrics.ts';
@@ -27,7 +27,11 @@ import type { Holdfast } from './holdfast.ts';
 import { createInvalidate } from './invalidate.ts';
 import { createList } from './list.ts';
 import { createOffers } from './offer-batch.ts';
-import { createPartitionFigures } from './partition-figures.ts';
+import { createBatches } from './operations/batches.ts';
+import { createCorrection } from './operations/correct-dead-letter.ts';
+import { createDraining } from './operations/draining.ts';
+import { createFlush } from './operations/flush.ts';
+import { createSummary } from './operations/summary.ts';
 import { createPatch } from './patch.ts';
 import { createPayloads } from './payloads.ts';
 import { createPendingBatches } from './pending-batches.ts';
@@ -42,6 +46,7 @@ import { createSources } from './sources.ts';
 import { createSuspicion } from './suspicion.ts';
 import { startSweeper } from './sweeper.ts';
 import { createTopologyGate, type TopologyGate } from './topology-gate.ts';
+import { unavailable } from './trouble.ts';
 import { createWaiters } from './waiters.ts';
 import { createWriteBehind } from './write-behind.ts';
 import { createWriteMany } from './write-many.ts';
@@ -119,6 +124,7 @@ export function createHoldfast(deps: {
   const rateLimits = startRateLimits(ctx, rateLimitsOf(keys, environment));
   const deadLetters = createDeadLetters(ctx, repairs);
   const health = createHealth(ctx, topology);
+  const summary = createSummary(ctx);
   const writer = { 'write-behind': writeBehind, 'write-through': writeThrough };
   const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
     put: (collection, key, value, options) => writer[collection.mode].write(collection, key, value, options),
@@ -130,6 +136,15 @@ export function createHoldfast(deps: {
   return {
     collections,
     operations: {
+      summary,
+      ...createBatches(ctx),
+      listActions: (page) =>
+        listActions(ctx.db, page).catch((error: unknown) => {
+          throw unavailable(error);
+        }),
+      flush: createFlush(ctx, { epochs, flusher }),
+      correctDeadLetter: createCorrection(ctx, { collections, read: reader.read, put: write.put }),
+      ...createDraining(ctx, epochs),
       discardWrites: createDiscardWrites(ctx, epochs),
       ...deadLetters,
       async retryDeadLetter(id, decider, deadline) {
@@ -149,12 +164,7 @@ export function createHoldfast(deps: {
     invalidate: createInvalidate(ctx, { epochs, through: writeThrough, sources }),
     explain,
     health,
-    figures: createFigures({
-      health,
-      partitions: createPartitionFigures(ctx),
-      deadLetters: () => countDeadLetters(ctx.db),
-      log,
-    }),
+    figures: createFigures({ health, summary, log }),
     async close(deadlineAt) {
       topology.stop();
       stopSweeping();

@@ -1,7 +1,12 @@
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { discardDeadLetter, findDeadLetter, listDeadLetters } from '../storage/postgres/dead-letters.ts';
+import {
+  discardDeadLetter,
+  findDeadLetter,
+  listDeadLetters,
+  showDeadLetter,
+} from '../storage/postgres/dead-letters.ts';
 import { retryDeadLetter } from '../storage/postgres/retry-dead-letter.ts';
 import type { CacheRepairs } from './cache-repairs.ts';
 import type { Context } from './context.ts';
@@ -14,24 +19,16 @@ import { unavailable } from './trouble.ts';
 export function createDeadLetters(
   ctx: Context,
   repairs: CacheRepairs,
-): Pick<Operations, 'listDeadLetters' | 'retryDeadLetter' | 'discardDeadLetter'> {
+): Pick<Operations, 'listDeadLetters' | 'showDeadLetter' | 'retryDeadLetter' | 'discardDeadLetter'> {
   const { PARTITIONS, POSTGRES_TIMEOUT_MS, CLOCK_TOLERANCE_MS } = ctx.environment;
 
   /** @throws HoldfastError where there is none, or it was discarded. */
   async function deadLetter(id: number) {
     const letter = await findDeadLetter(ctx.db, id);
     if (letter === undefined) {
-      throw new HoldfastError(
-        'dead-letter-not-found',
-        'There is no dead letter with this id; one that was retried with success is gone.',
-      );
+      throw noSuchDeadLetter();
     }
-    if (letter.state === 'discarded') {
-      throw new HoldfastError(
-        'dead-letter-discarded',
-        'This write was discarded, and that is final. To have its value, write it again.',
-      );
-    }
+    if (letter.state === 'discarded') throw isDiscarded();
     return letter;
   }
 
@@ -42,6 +39,14 @@ export function createDeadLetters(
       } catch (error) {
         throw unavailable(error);
       }
+    },
+
+    async showDeadLetter(id) {
+      const letter = await showDeadLetter(ctx.db, id).catch((error: unknown) => {
+        throw unavailable(error);
+      });
+      if (letter === undefined) throw noSuchDeadLetter();
+      return letter;
     },
 
     async retryDeadLetter(id, { by }, { deadlineAt }) {
@@ -61,6 +66,7 @@ export function createDeadLetters(
       }
       const retried = await retryDeadLetter(ctx.db, {
         id,
+        by,
         partition,
         notAfterMicros: deadline * 1_000,
         lockTimeoutMs: lockTimeoutMs(ctx.environment, deadlineAt),
@@ -103,4 +109,18 @@ export function createDeadLetters(
       });
     },
   };
+}
+
+export function noSuchDeadLetter(): HoldfastError {
+  return new HoldfastError(
+    'dead-letter-not-found',
+    'There is no dead letter with this id; one that was retried with success is gone.',
+  );
+}
+
+export function isDiscarded(): HoldfastError {
+  return new HoldfastError(
+    'dead-letter-discarded',
+    'This write was discarded, and that is final. To have its value, write it again.',
+  );
 }

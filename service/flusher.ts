@@ -37,6 +37,8 @@ export interface Flusher {
    * go on staging. Answers whether all of that was offered before the deadline.
    */
   flush(deadlineAt: number): Promise<boolean>;
+  /** The same for one partition, up to `last`, or all that waits. @throws as {@link Epochs.use}. */
+  flushThrough(partition: number, last: BatchId | undefined, deadlineAt: number): Promise<boolean>;
   stop(): void;
 }
 
@@ -148,6 +150,22 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     }
   }
 
+  async function flushThrough(
+    partition: number,
+    last: BatchId | undefined,
+    deadlineAt: number,
+  ): Promise<boolean> {
+    while (performance.now() < deadlineAt) {
+      const sealed = await epochs.use(partition, deadlineAt, (epoch) =>
+        sealBatch(ctx.redis, { partition, epoch, slots: SLOTS, gatherMinMs: 0, gatherMaxMs: 0 }),
+      );
+      if (sealed.outcome !== 'sealed') return sealed.outcome !== 'full';
+      await offers.offer(sealed.sealed);
+      if (last !== undefined && notBefore(sealed.sealed.batch.id, last)) return true;
+    }
+    return false;
+  }
+
   const adopting = new Set<number>();
   const rounds = setInterval(() => {
     for (let partition = 0; partition < PARTITIONS; partition++) {
@@ -183,22 +201,12 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     wake(partition) {
       run(partition);
     },
+    flushThrough,
     async flush(deadlineAt) {
       let left = false;
       for (let partition = 0; partition < PARTITIONS; partition++) {
-        const last = partitions[partition]?.openBatch;
-        for (;;) {
-          if (performance.now() >= deadlineAt) return false;
-          const sealed = await epochs.use(partition, deadlineAt, (epoch) =>
-            sealBatch(ctx.redis, { partition, epoch, slots: SLOTS, gatherMinMs: 0, gatherMaxMs: 0 }),
-          );
-          if (sealed.outcome !== 'sealed') {
-            left ||= sealed.outcome === 'full';
-            break;
-          }
-          await offers.offer(sealed.sealed);
-          if (last !== undefined && notBefore(sealed.sealed.batch.id, last)) break;
-        }
+        if (!(await flushThrough(partition, partitions[partition]?.openBatch, deadlineAt))) left = true;
+        if (performance.now() >= deadlineAt) return false;
       }
       return !left;
     },

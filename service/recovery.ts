@@ -4,6 +4,7 @@ import { entryId, parseEntryId } from '../domain/entry.ts';
 import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
+import { readDraining } from '../storage/postgres/draining.ts';
 import { readFence, replaceFence } from '../storage/postgres/fence.ts';
 import { readEntries } from '../storage/postgres/read-entry.ts';
 import {
@@ -108,6 +109,7 @@ export async function recoverPartition(
       adopted,
       pending,
       counterRows: counterRows.map((row) => ({ id: entryId(row), version: row.version })),
+      drain: await readDraining(ctx.db),
     });
     if (!installed) return undefined;
     crashPoint('after-install');

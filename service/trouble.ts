@@ -70,6 +70,14 @@ export function queueFull(): HoldfastError {
   );
 }
 
+export function draining(): HoldfastError {
+  return new HoldfastError(
+    'draining',
+    'An operator lets the queue to the database empty, so no write-behind writes are taken. This write did not happen; nothing accepted earlier is lost. Try again later.',
+    { retryAfterSeconds: 5 },
+  );
+}
+
 export function preconditionFailed(currentVersion: Version): HoldfastError {
   return new HoldfastError('precondition-failed', 'The entry is not in the state the request requires.', {
     currentVersion,

@@ -23,6 +23,7 @@ import { replayedReceipt, requireSameRequest } from './replay.ts';
 import { uniqueToken } from './tokens.ts';
 import {
   counterOverflow,
+  draining,
   outcomeUnknown,
   preconditionFailed,
   queueFull,
@@ -131,6 +132,8 @@ export function createWriteBehind(
           break;
         case 'full':
           throw queueFull();
+        case 'draining':
+          throw draining();
         case 'condition':
           throw preconditionFailed(result.version);
         case 'overflow':

@@ -1,6 +1,7 @@
 import type { BatchId } from '../domain/batch.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
+import type { Version } from '../domain/version.ts';
 
 /**
  * The input of a batch workflow. `format` lets workers and API of neighbouring versions run together: 2 where a mutation
@@ -26,6 +27,8 @@ export interface BatchMemo {
   readonly batchId: BatchId;
   readonly epoch: Epoch;
   readonly entries: number;
+  /** The lowest version in it, which is the time of its oldest write. Not in those that older versions started. */
+  readonly oldest?: Version;
 }
 
 export type BatchState = 'persisting' | 'retrying' | 'stuck' | 'releasing' | 'done';
@@ -72,7 +75,10 @@ interface UpdateRequest {
 }
 
 /** The argument of the `retryNow` update; may be left out. */
-export interface RetryRequest extends UpdateRequest {}
+export interface RetryRequest extends UpdateRequest {
+  /** Who asks: the history keeps it. */
+  readonly by?: string;
+}
 
 /** The argument of the `discard` update. */
 export interface DiscardRequest extends UpdateRequest {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { HoldfastError } from '../../domain/errors.ts';
 import { jsonResponse } from '../json-response.ts';
+import { readQuery } from '../query.ts';
 import type { Route } from '../route.ts';
 import { deadLetterList } from '../schemas/dead-letter.ts';
 import { queryInteger } from '../schemas/query-integer.ts';
@@ -13,6 +13,7 @@ const query = z.strictObject({
     'Only those with a higher id: `next` of the page before.',
   ),
   limit: queryInteger(1, MAX_LIMIT, 50).describe('How many at most.'),
+  state: z.enum(['dead', 'discarded']).optional().describe('Only those that wait, or were given up.'),
 });
 
 /** `GET /ops/v1/dead-letters?after=&limit=`: oldest first; `next` is the `after` of the next page, or null. */
@@ -33,15 +34,9 @@ export const listDeadLetters: Route = {
   handler:
     ({ holdfast }) =>
     async (c) => {
-      const page = query.safeParse(c.req.query());
-      if (!page.success) {
-        const problems = page.error.issues.map(({ path, message }) =>
-          path.length === 0 ? message : `${path.join('.')}: ${message}`,
-        );
-        throw new HoldfastError('invalid-request', `The query is not valid: ${problems.join('; ')}.`);
-      }
-      const deadLetters = await holdfast.operations.listDeadLetters(page.data);
-      const last = deadLetters.length < page.data.limit ? undefined : deadLetters.at(-1);
+      const page = readQuery(c, query);
+      const deadLetters = await holdfast.operations.listDeadLetters(page);
+      const last = deadLetters.length < page.limit ? undefined : deadLetters.at(-1);
       const list = { deadLetters, next: last?.id ?? null } satisfies Shape<typeof deadLetterList>;
       return jsonResponse(c, JSON.stringify(list));
     },

@@ -29,17 +29,17 @@ export const readyz: Route = {
     problems: [],
   },
   handler: ({ holdfast, stopping }) => {
-    let health: Promise<readonly DependencyHealth[]> | undefined;
+    let health: Promise<readonly [readonly DependencyHealth[], boolean | null]> | undefined;
     let askedAt = 0;
     return async (c) => {
       if (health === undefined || performance.now() - askedAt > KEEP_MS) {
         askedAt = performance.now();
-        health = holdfast.health();
+        health = Promise.all([holdfast.health(), holdfast.operations.isDraining()]);
       }
-      const dependencies = await health;
+      const [dependencies, draining] = await health;
       const status = stopping.aborted ? 'stopping' : readinessOf(dependencies);
       const code = status === 'ready' || status === 'degraded' ? 200 : 503;
-      const answer = { status, dependencies } satisfies Shape<typeof readiness>;
+      const answer = { status, draining, dependencies } satisfies Shape<typeof readiness>;
       return jsonResponse(c, JSON.stringify(answer), code);
     };
   },

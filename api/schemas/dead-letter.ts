@@ -4,7 +4,7 @@ import { reason } from './reason.ts';
 
 const time = z.iso.datetime();
 
-const deadLetter = z
+export const deadLetter = z
   .object({
     id: z.int().min(1),
     collection: collectionName,
@@ -14,7 +14,7 @@ const deadLetter = z
     partition: z.int().min(0),
     batchId: z.string(),
     value: z.string().nullable().meta({
-      description: 'The first 1,000 characters of the text of the value; `null` for a deletion.',
+      description: 'The text of the value, in a list its first 1,000 characters; `null` for a deletion.',
     }),
     valueLength: z.int().min(0).meta({ description: 'Of the whole text, in characters.' }),
     state: z.enum(['dead', 'discarded']).meta({
@@ -45,6 +45,19 @@ export const retriedDeadLetter = z
     state: acknowledgement.extract(['persisted']),
   })
   .meta({ id: 'RetriedDeadLetter', description: 'The write that is persisted now.' });
+
+export const correctedDeadLetter = z
+  .object({
+    collection: collectionName,
+    key: entryKey,
+    version,
+    state: acknowledgement,
+    resolved: z.boolean().meta({
+      description:
+        'Whether the dead letter is given up for this write. `false`: repeat the request with the same value.',
+    }),
+  })
+  .meta({ id: 'CorrectedDeadLetter', description: 'The write that takes the place of a dead letter.' });
 
 export const deadLetterDecision = z
   .strictObject({ reason })

@@ -20,10 +20,19 @@ const dependencyHealth = z
  */
 export const readinessStatus = z.enum(['ready', 'degraded', 'unavailable', 'stopping']);
 
-export const readiness = z.object({ status: readinessStatus, dependencies: z.array(dependencyHealth) }).meta({
-  id: 'Readiness',
-  description: 'Whether requests should come here, and how each part of the system is.',
-});
+export const readiness = z
+  .object({
+    status: readinessStatus,
+    draining: z.boolean().nullable().meta({
+      description:
+        'Whether an operator lets the queue empty: write-behind writes are refused. `null`: not known.',
+    }),
+    dependencies: z.array(dependencyHealth),
+  })
+  .meta({
+    id: 'Readiness',
+    description: 'Whether requests should come here, and how each part of the system is.',
+  });
 
 export const liveness = z
   .object({ status: z.literal('alive') })

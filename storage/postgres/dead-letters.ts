@@ -2,7 +2,9 @@ import { type Kysely, sql } from 'kysely';
 import type { BatchId } from '../../domain/batch.ts';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { EntryVersion } from '../../domain/mutation.ts';
+import type { Version } from '../../domain/version.ts';
 import type { Database } from './database-types.ts';
+import { recordAction } from './operator-actions.ts';
 import type { SetAside } from './types.ts';
 
 /** A write that did not reach its row, and why. */
@@ -25,19 +27,65 @@ export interface DeadLetter extends SetAside {
 
 /** A value may have hundreds of KB: a list shows so many characters. */
 const SHOWN_CHARACTERS = 1_000;
+const WHOLE = 2_147_483_647;
 
-/** The dead letters with an id above `after`, oldest first, at most `limit` of them. */
+export interface DeadLetterPage {
+  /** Only those with a higher id. */
+  readonly after: number;
+  readonly limit: number;
+  /** Only those of this state. */
+  readonly state?: DeadLetter['state'] | undefined;
+}
+
+function columns(shownCharacters: number) {
+  return sql`id, collection, key, version, kind, partition, batch_id AS "batchId",
+    left(value, ${shownCharacters}::integer) AS value, coalesce(length(value), 0) AS "valueLength",
+    state, sqlstate, message, reason, decided_by AS "decidedBy", decided_at AS "decidedAt", created_at AS "createdAt"`;
+}
+
+/** A page of dead letters, oldest first. */
 export async function listDeadLetters(
   db: Kysely<Database>,
-  { after, limit }: { readonly after: number; readonly limit: number },
+  { after, limit, state }: DeadLetterPage,
 ): Promise<DeadLetter[]> {
+  const ofState = state === undefined ? sql`true` : sql`state = ${sql.lit(state)}`;
   const { rows } = await sql<DeadLetter>`
-    SELECT id, collection, key, version, kind, partition, batch_id AS "batchId",
-           left(value, ${SHOWN_CHARACTERS}::integer) AS value, coalesce(length(value), 0) AS "valueLength",
-           state, sqlstate, message, reason, decided_by AS "decidedBy", decided_at AS "decidedAt",
-           created_at AS "createdAt"
-    FROM dead_letters WHERE id > ${after}::bigint ORDER BY id LIMIT ${limit}::integer`.execute(db);
+    SELECT ${columns(SHOWN_CHARACTERS)} FROM dead_letters
+    WHERE id > ${after}::bigint AND ${ofState} ORDER BY id LIMIT ${limit}::integer`.execute(db);
   return rows;
+}
+
+/** One dead letter with its whole value; `undefined` where there is none with this id. */
+export async function showDeadLetter(db: Kysely<Database>, id: number): Promise<DeadLetter | undefined> {
+  const { rows } = await sql<DeadLetter>`
+    SELECT ${columns(WHOLE)} FROM dead_letters WHERE id = ${id}::bigint`.execute(db);
+  return rows[0];
+}
+
+/** Notes that another write took the place of a dead letter, unless something else was decided about it since. */
+export async function resolveDeadLetter(
+  db: Kysely<Database>,
+  id: number,
+  { version, by }: { readonly version: Version; readonly by: string },
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await discardDeadLetter(trx, id, { reason: `corrected: version ${version} took its place`, by });
+    await recordAction(trx, { by, action: 'correct-dead-letter', subject: String(id) });
+  });
+}
+
+/** At it, counting stops. */
+const COUNTED = 100_000;
+
+/** How many there are, each kind counted up to 100,000. */
+export async function countDeadLetters(
+  db: Kysely<Database>,
+): Promise<{ readonly dead: number; readonly discarded: number }> {
+  const counted = (state: DeadLetter['state']) =>
+    sql`(SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = ${state} LIMIT ${COUNTED}::integer) AS t)::integer`;
+  const { rows } = await sql<{ dead: number; discarded: number }>`
+    SELECT ${counted('dead')} AS dead, ${counted('discarded')} AS discarded`.execute(db);
+  return rows[0] ?? { dead: 0, discarded: 0 };
 }
 
 /** Which write a dead letter is about; `undefined` where there is none with this id. */

@@ -5,6 +5,7 @@ import * as entries from './migrations/0001-entries.ts';
 import * as decisions from './migrations/0002-decisions.ts';
 import * as tombstones from './migrations/0003-tombstones.ts';
 import * as idempotency from './migrations/0004-idempotency.ts';
+import * as operators from './migrations/0005-operators.ts';
 
 /** In the order in which they run. A migration that was released is never changed; add another one. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -12,6 +13,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0002-decisions': decisions,
   '0003-tombstones': tombstones,
   '0004-idempotency': idempotency,
+  '0005-operators': operators,
 };
 
 const OLDEST_SERVER = 150_000;

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import { isDataError, refusalMessage, serverError, sqlState } from './errors.ts';
+import { recordAction } from './operator-actions.ts';
 import { lockDecisions } from './partition-lock.ts';
 import { upsertMutations } from './upsert-mutations.ts';
 
@@ -18,6 +19,8 @@ export type RetryOutcome =
 
 export interface DeadLetterRetry {
   readonly id: number;
+  /** Who asks, for the record. */
+  readonly by: string;
   /** Of its entry. */
   readonly partition: number;
   /** Microseconds since 1970 by PostgreSQL's clock: past it, nothing is written. */
@@ -51,6 +54,7 @@ export async function retryDeadLetter(db: Kysely<Database>, retry: DeadLetterRet
         if (mutation === undefined) return { outcome: 'not-dead' };
         await upsertMutations(trx, mutation.kind, [mutation]);
         await sql`SELECT holdfast_refuse_after(${retry.notAfterMicros}::bigint, 0)`.execute(trx);
+        await recordAction(trx, { by: retry.by, action: 'retry-dead-letter', subject: String(retry.id) });
         return { outcome: 'persisted' };
       });
   } catch (error) {

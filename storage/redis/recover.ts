@@ -2,6 +2,7 @@ import type { BatchId } from '../../domain/batch.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
+import { type DrainDecision, encodeDecision } from './drain.ts';
 import { partitionKeys } from './keys.ts';
 import { list, number, statusOf, text } from './reply.ts';
 
@@ -68,6 +69,7 @@ export interface RecoveredPartition {
   }[];
   /** Versions of the rows of counters that survived in Redis. */
   readonly counterRows: readonly { readonly id: string; readonly version: Version }[];
+  readonly drain: DrainDecision;
 }
 
 /** Ends a recovery: scripts/install.lua. `false` where lock or Redis process are no longer the same: begin again. */
@@ -110,6 +112,7 @@ export async function installEpoch(
       ]),
       recovered.counterRows.length,
       ...recovered.counterRows.flatMap((row) => [row.id, row.version]),
+      encodeDecision(recovered.drain),
     ],
   );
   return statusOf(reply) === 'ok';

@@ -40,6 +40,8 @@ export type StageOutcome =
   | { readonly outcome: 'late' }
   /** Too many batches wait. Nothing happened. */
   | { readonly outcome: 'full' }
+  /** An operator lets the queue empty. Nothing happened. */
+  | { readonly outcome: 'draining' }
   /** The script needs the entry in the cache: fill it and try again. */
   | { readonly outcome: 'miss' }
   /** The condition does not hold; 0 where the entry does not exist. */
@@ -91,6 +93,7 @@ function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
     case 'check':
       return { outcome: 'check', token: text(reply, 1) };
     case 'full':
+    case 'draining':
     case 'miss':
     case 'overflow':
       return { outcome: status };

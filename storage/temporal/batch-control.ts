@@ -8,6 +8,8 @@ import type { DiscardRequest, RetryRequest, UpdateAnswer } from '../../workflows
 import type { Temporal } from './client.ts';
 import { isTemporalUnreachable, UnreadableBatch, withDeadline } from './errors.ts';
 
+export type { UpdateAnswer };
+
 const RETRY_AFTER_SECONDS = 5;
 
 /** Sends an update and waits for its answer. The update itself carries the deadline: see `notAfter`. */
@@ -17,6 +19,7 @@ async function update<Request extends { readonly notAfter: number }>(
   name: 'retryNow' | 'discard',
   request: Request,
   deadlineMs: number,
+  refused: 'batch-not-waiting' | 'invalid-request' = 'invalid-request',
 ): Promise<UpdateAnswer> {
   const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   try {
@@ -25,10 +28,10 @@ async function update<Request extends { readonly notAfter: number }>(
     );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {
-      throw new HoldfastError('invalid-request', error.cause?.message ?? error.message, { cause: error });
+      throw new HoldfastError(refused, error.cause?.message ?? error.message, { cause: error });
     }
     if (error instanceof WorkflowNotFoundError) {
-      throw new HoldfastError('invalid-request', 'There is no open batch of this name.', { cause: error });
+      throw new HoldfastError('batch-not-found', 'There is no open batch of this name.', { cause: error });
     }
     if (error instanceof UnreadableBatch) {
       throw new HoldfastError(
@@ -50,12 +53,18 @@ async function update<Request extends { readonly notAfter: number }>(
 
 /**
  * Tries a batch that waits for its next attempt again at once.
- * @throws HoldfastError `invalid-request` with the reason where nothing waits to be retried or no such batch is open;
- * `dependency-unavailable` where no worker answers within `deadlineMs`.
+ * @param by who asks, for the workflow's history.
+ * @throws HoldfastError `batch-not-waiting` with the reason where nothing waits to be retried; `batch-not-found` where no such
+ * batch is open; `dependency-unavailable` where no worker answers within `deadlineMs`.
  */
-export function retryNow(temporal: Temporal, workflowId: string, deadlineMs: number): Promise<UpdateAnswer> {
-  const request = { notAfter: Date.now() + deadlineMs } satisfies RetryRequest;
-  return update(temporal, { workflowId }, 'retryNow', request, deadlineMs);
+export function retryNow(
+  temporal: Temporal,
+  workflowId: string,
+  by: string,
+  deadlineMs: number,
+): Promise<UpdateAnswer> {
+  const request = { notAfter: Date.now() + deadlineMs, by } satisfies RetryRequest;
+  return update(temporal, { workflowId }, 'retryNow', request, deadlineMs, 'batch-not-waiting');
 }
 
 /**

@@ -1,35 +1,115 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { tsToMs } from '@temporalio/common/lib/time.js';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
+import type { BatchId } from '../../domain/batch.ts';
+import type { Version } from '../../domain/version.ts';
+import type { BatchState } from '../../workflows/messages.ts';
 import type { Temporal } from './client.ts';
-import type { SlotRun } from './describe-slot.ts';
+import { type SlotRun, slotState } from './describe-slot.ts';
 import { withDeadline } from './errors.ts';
 
+/** Where a batch stands. `ended`: its workflow was terminated or failed with the writes inside; they are queued again. */
+export type BatchStanding = BatchState | 'ended';
+
+/** The newest failed attempt of what a batch waits for. */
+export interface BatchFailure {
+  readonly at: Date;
+  /** A SQLSTATE, `unreachable` or `unexpected`; of a release the name of the error. */
+  readonly type: string;
+  /** Without values and secrets. */
+  readonly message: string;
+}
+
+/** A run of a slot's workflow, as Temporal describes it without a worker. */
+export interface DescribedBatch {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly batchId: BatchId;
+  readonly state: BatchStanding;
+  readonly startedAt: Date;
+  /** How many writes it began with; `null` where the run does not say. */
+  readonly entries: number | null;
+  /** Of its oldest write, which is its time in µs since 1970; `null` where the run does not say. */
+  readonly oldestVersion: Version | null;
+  /** Attempts of what it waits for, the one under way included; 0 where it waits for nothing. */
+  readonly attempts: number;
+  readonly failure: BatchFailure | null;
+  /** `null` while an attempt is under way. */
+  readonly nextAttemptAt: Date | null;
+}
+
+type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
 /**
- * Where a batch stands, as its run shows it without a worker. `ended`: terminated, failed or timed out with its writes inside, or
- * nobody knows the run: a janitor carries it on. `settled`: in PostgreSQL; only Redis was not told yet.
+ * How far apart the attempts of a batch that needs a person are at most, and others are not: the activity that waits for the
+ * person retries within ten minutes, every other within one. Only its options tell them apart without a worker.
  */
-export type BatchStanding = 'persisting' | 'retrying' | 'stuck' | 'releasing' | 'settled' | 'ended';
+const PATIENT_MS = 120_000;
 
-/** SQLSTATEs that waiting does not mend, as failures of the activity are named by them. */
-const PERMANENT = /^(42|3D|3F|28|0A|F0|XX00[12])/;
+function standing(activity: PendingActivity | undefined): BatchState {
+  if (activity === undefined) return 'persisting';
+  if (activity.activityType?.name === 'releaseBatch') return 'releasing';
+  const longest = activity.activityOptions?.retryPolicy?.maximumInterval;
+  if (longest !== undefined && longest !== null && tsToMs(longest) > PATIENT_MS) return 'stuck';
+  return 'retrying';
+}
 
-/** From Describe: strongly consistent, and needs no worker. @throws TemporalUnreachable */
+/** Through the client's own converter, codecs included. */
+async function failureOf(
+  temporal: Temporal,
+  workflowId: string,
+  activity: PendingActivity | undefined,
+): Promise<BatchFailure | null> {
+  const { loadedDataConverter, namespace } = temporal.client.options;
+  const context = { type: 'workflow', namespace, workflowId } as const;
+  const failure = await decodeOptionalFailureToOptionalError(
+    loadedDataConverter,
+    activity?.lastFailure,
+    context,
+  );
+  if (failure === undefined) return null;
+  return {
+    at: time(activity?.lastAttemptCompleteTime ?? activity?.lastStartedTime) ?? new Date(0),
+    type: (failure instanceof ApplicationFailure ? failure.type : failure.name) ?? 'unexpected',
+    message: failure.message,
+  };
+}
+
+function time(at: PendingActivity['scheduledTime']): Date | null {
+  return at === undefined || at === null ? null : new Date(tsToMs(at));
+}
+
+/**
+ * A run, or the latest one of a slot, by Describe: strongly consistent, and needs no worker. `undefined` where there is none.
+ * @throws TemporalUnreachable
+ */
 export async function describeBatch(
   temporal: Temporal,
   run: SlotRun & { readonly deadlineMs: number },
-): Promise<BatchStanding> {
-  const handle = temporal.client.workflow.getHandle(slotWorkflowId(run.partition, run.slot), run.runId);
+): Promise<DescribedBatch | undefined> {
+  const workflowId = slotWorkflowId(run.partition, run.slot);
+  const handle = temporal.client.workflow.getHandle(workflowId, run.runId);
   try {
-    const { status, raw } = await withDeadline(temporal.client, run.deadlineMs, () => handle.describe());
-    if (status.name === 'COMPLETED') return 'settled';
-    if (status.name !== 'RUNNING' && status.name !== 'PAUSED') return 'ended';
-    const [activity] = raw.pendingActivities ?? [];
-    if (activity === undefined || activity === null) return 'persisting';
-    if (activity.activityType?.name === 'releaseBatch') return 'releasing';
-    const type = activity.lastFailure?.applicationFailureInfo?.type ?? '';
-    return PERMANENT.test(type) ? 'stuck' : 'retrying';
+    const described = await withDeadline(temporal.client, run.deadlineMs, () => handle.describe());
+    const { status, memo, runId, startTime, raw } = described;
+    const ended = slotState(status.name);
+    const activity = ended === 'open' ? raw.pendingActivities?.[0] : undefined;
+    return {
+      workflowId,
+      runId,
+      batchId: typeof memo?.batchId === 'string' ? memo.batchId : '',
+      state: ended === 'completed' ? 'done' : ended === 'open' ? standing(activity) : 'ended',
+      startedAt: startTime,
+      entries: typeof memo?.entries === 'number' ? memo.entries : null,
+      oldestVersion: typeof memo?.oldest === 'number' ? memo.oldest : null,
+      attempts: activity?.attempt ?? 0,
+      failure: await failureOf(temporal, workflowId, activity),
+      nextAttemptAt: time(activity?.nextAttemptScheduleTime),
+    };
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'ended';
+    if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   }
 }

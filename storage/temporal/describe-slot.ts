@@ -26,7 +26,8 @@ export type SlotDescription =
       readonly runId: string;
     };
 
-function slotState(status: WorkflowExecutionStatusName): 'open' | 'completed' | 'closed-unfinished' {
+/** What the status of a run means for its batch. */
+export function slotState(status: WorkflowExecutionStatusName): 'open' | 'completed' | 'closed-unfinished' {
   switch (status) {
     case 'COMPLETED':
       return 'completed';

@@ -65,7 +65,15 @@ async function startOnce(
     ...(searchAttributes ? { searchAttributes } : {}),
     mutations: batch.mutations,
   };
-  const memo: BatchMemo = { batchId: batch.id, epoch: batch.epoch, entries: batch.mutations.length };
+  const memo: BatchMemo = {
+    batchId: batch.id,
+    epoch: batch.epoch,
+    entries: batch.mutations.length,
+    oldest: batch.mutations.reduce(
+      (oldest, { version }) => Math.min(oldest, version),
+      Number.MAX_SAFE_INTEGER,
+    ),
+  };
   try {
     const handle = await withDeadline(temporal.client, deadlineMs, () =>
       temporal.client.workflow.start(WRITE_BEHIND_WORKFLOW, {

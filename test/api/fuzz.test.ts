@@ -5,6 +5,7 @@ import { PROBLEMS, type ProblemCode } from '../../api/problem.ts';
 import { type ErrorCode, HoldfastError } from '../../domain/errors.ts';
 import { complaints } from '../support/answer-complaints.ts';
 import type { FakeHoldfast } from '../support/fake-holdfast.ts';
+import { createFakeOperations } from '../support/fake-operations.ts';
 import { type HttpAnswer, httpCall } from '../support/http-call.ts';
 import { documentProblems, operations } from '../support/openapi.ts';
 import { FIRST_VERSION, type FuzzRequest, fuzzRequest } from '../support/request-arbitrary.ts';
@@ -64,33 +65,7 @@ function prepare(holdfast: FakeHoldfast, failure: ErrorCode | undefined): void {
     if (failure !== undefined) throw new HoldfastError(failure, 'What happened.', details);
   };
   holdfast.before = fail;
-  holdfast.operations = {
-    async discardWrites(_, { entries }) {
-      fail();
-      return {
-        batchId: '1-abc.p00.7',
-        entries: entries.map(({ collection, key, version }) => ({
-          collection,
-          key,
-          version: version ?? null,
-          outcome: 'not-in-batch',
-        })),
-        cacheTold: true,
-        workflowTold: true,
-      };
-    },
-    async listDeadLetters() {
-      fail();
-      return [];
-    },
-    async retryDeadLetter() {
-      fail();
-      return { collection: 'carts', key: 'a', version: 4 };
-    },
-    async discardDeadLetter() {
-      fail();
-    },
-  };
+  holdfast.operations = createFakeOperations(fail);
 }
 
 test('whatever is sent, the answer is what the document says', { timeout: 300_000 }, async () => {

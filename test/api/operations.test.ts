@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { Operations } from '../../service/operations.ts';
+import { FAKE_SUMMARY } from '../support/fake-operations.ts';
 import { problemOf, startApi } from './fixture.ts';
 
 const DISCARD = '/ops/v1/batches/write-behind:p00:s03/discard';
@@ -25,6 +26,13 @@ async function startOperations(answers: Partial<Operations>) {
     });
   return { ...api, asked, post };
 }
+
+test('the summary says what waits, why, and what is not known', async () => {
+  const { request } = await startOperations({});
+  const response = await request('GET', '/ops/v1/summary');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual(JSON.parse(JSON.stringify(FAKE_SUMMARY)));
+});
 
 test('a discard names entries and a reason, and answers what became of each', async () => {
   const result = {

@@ -18,6 +18,7 @@ export const NOT_THERE = '404 entry-not-found';
 const CERTAINLY_NOT = new Set([
   'dependency-unavailable',
   'queue-full',
+  'draining',
   'overloaded',
   'precondition-failed',
   'counter-overflow',

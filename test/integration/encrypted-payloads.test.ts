@@ -81,7 +81,7 @@ test('Temporal never sees a key, a value or a message, and a worker without the 
   // The worker answers in its own first key.
   const env = { ...system.env, PAYLOAD_ENCRYPTION_KEYS: `${FIRST},${SECOND}` };
   const knowing = connectTemporal({ environment: readEnvironment(env) });
-  await retryNow(knowing, WORKFLOW, 10_000);
+  await retryNow(knowing, WORKFLOW, 'test', 10_000);
   await knowing.close();
   await until(
     async () => (await system.db.query('SELECT value FROM documents')).rows[0]?.value === 'confidential',

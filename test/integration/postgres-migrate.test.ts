@@ -9,7 +9,13 @@ import { runMigrate } from '../../storage/postgres/migrate-command.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { createDatabase, uniqueName } from '../support/services.ts';
 
-const MIGRATIONS = ['0001-entries', '0002-decisions', '0003-tombstones', '0004-idempotency'];
+const MIGRATIONS = [
+  '0001-entries',
+  '0002-decisions',
+  '0003-tombstones',
+  '0004-idempotency',
+  '0005-operators',
+];
 const APPLIED = MIGRATIONS.map((name) => `applied ${name}`);
 
 const cleanups: (() => Promise<void>)[] = [];

@@ -45,7 +45,14 @@ async function deadLetter(mutation: Mutation = POISON): Promise<number> {
 
 function retry(id: number, more: Partial<DeadLetterRetry> = {}) {
   const notAfterMicros = (Date.now() + 60_000) * 1_000;
-  return retryDeadLetter(fixture.db, { id, partition: 0, notAfterMicros, lockTimeoutMs: 20_000, ...more });
+  return retryDeadLetter(fixture.db, {
+    id,
+    by: 'a test',
+    partition: 0,
+    notAfterMicros,
+    lockTimeoutMs: 20_000,
+    ...more,
+  });
 }
 
 describe('the retry of a dead letter', () => {

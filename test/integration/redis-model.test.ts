@@ -430,6 +430,7 @@ async function take(
           })),
         ),
         counterRows: known,
+        drain: { sequence: 0, draining: false },
       });
       expect(installed).toBe(true);
       model.install(next, clock, adopted, new Map(known.map((one) => [one.id, one.version])), step.flag);

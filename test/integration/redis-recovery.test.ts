@@ -58,6 +58,7 @@ const recovered = (over: Partial<RecoveredPartition> & Pick<RecoveredPartition, 
   adopted: [],
   pending: [],
   counterRows: [],
+  drain: { sequence: 0, draining: false },
   ...over,
 });
 

@@ -61,7 +61,7 @@ it('a discard and a retry do what they say', async () => {
       },
     },
     async () => {
-      await vi.waitFor(() => retryNow(queue.temporal, id, 5_000), 20_000);
+      await vi.waitFor(() => retryNow(queue.temporal, id, 'test', 5_000), 20_000);
       expect(await discard(1, runId, 5_000)).toMatchObject({ pending: 2 });
       const refused = await failureOf(discard(1, runId, 5_000));
       expect(refused).toMatchObject({
@@ -98,6 +98,6 @@ it('a discard never reaches the next batch of the slot, which may hold newer wri
 });
 
 it('a batch that is not open is refused', async () => {
-  const error = await failureOf(retryNow(queue.temporal, slotWorkflowId(0, 9), 5_000));
+  const error = await failureOf(retryNow(queue.temporal, slotWorkflowId(0, 9), 'test', 5_000));
   expect(error).toMatchObject({ code: 'invalid-request' });
 });

@@ -18,6 +18,7 @@ import type { Operations } from '../../service/operations.ts';
 import { createPayloads } from '../../service/payloads.ts';
 import { createRateLimiter, type RateLimits } from '../../service/rate-limiter.ts';
 import { createWriteMany } from '../../service/write-many.ts';
+import { createFakeOperations } from './fake-operations.ts';
 
 /** The three collections of the shipped config, and a counter that is written through. */
 const FAKE_COLLECTIONS: Collections = new Map(
@@ -115,12 +116,7 @@ export function createFakeHoldfast({
       }),
     ),
 
-    operations: {
-      discardWrites: notFaked,
-      listDeadLetters: notFaked,
-      retryDeadLetter: notFaked,
-      discardDeadLetter: notFaked,
-    },
+    operations: createFakeOperations(),
 
     async read(collection, key, options) {
       await called({ method: 'read', key, options });
@@ -218,10 +214,6 @@ export function createFakeHoldfast({
 
   function unexpected(): never {
     throw new Error('a use case failed for an unexpected reason');
-  }
-
-  function notFaked(): never {
-    throw new Error('this test has no such operation');
   }
 
   async function called(call: FakeCall): Promise<void> {

@@ -115,6 +115,7 @@ export async function recoverPartition(
     adopted: [],
     pending: [],
     counterRows: [],
+    drain: { sequence: 0, draining: false },
     ...recovered,
   });
   if (!installed) throw new Error('not installed');

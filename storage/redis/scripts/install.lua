@@ -8,11 +8,12 @@
 --       7 length of a block, µs  8 adopted: lines of "slot batch run", or ''
 --       9 number of pending entries n, then n times: entry id, version, batch id, idempotency records
 --       10+4n number of rows m, then m times: counter entry id, version of its row
+--       11+4n+2m decision about draining, as the state has it, or ''
 -- Answers {'ok', now} | {'lost'}: lock or run id is another, begin again
 if redis.call('GET', KEYS[9]) ~= ARGV[1] or server_run_id() ~= ARGV[2] then return { 'lost' } end
 local now = time_us()
 local epoch, partition, clock = ARGV[3], ARGV[4], tonumber(ARGV[5])
-local old = redis.call('HMGET', KEYS[1], 'clock', 'number', 'count')
+local old = redis.call('HMGET', KEYS[1], 'clock', 'drain')
 if old[1] then clock = math.max(clock, tonumber(old[1])) end
 
 local best, index = {}, {}
@@ -96,7 +97,10 @@ for id, batch in pairs(index) do
   end
 end
 if #page > 0 then redis.call('HSET', KEYS[7], unpack(page)) end
+-- The state may know of a later one than whoever recovers.
+local drain = later_decision(old[2], ARGV[at + 1 + 2 * tonumber(ARGV[at])])
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'run_id', ARGV[2], 'clock', digits(clock), 'number', digits(number),
-  'count', '0', 'bytes', '0', 'since', '0', 'fills_from', digits(now + tonumber(ARGV[7])))
+  'count', '0', 'bytes', '0', 'since', '0', 'fills_from', digits(now + tonumber(ARGV[7])),
+  'drain', drain)
 return { 'ok', now }

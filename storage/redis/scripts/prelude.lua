@@ -1,7 +1,8 @@
 -- Shared by every script: the loader puts it between a script's first line and its body.
 --
 -- The keys of a partition (all carry its hash tag, so every script stays in one cluster slot):
---   state   hash    epoch, run_id, clock, number, count, bytes, since, fills_from
+--   state   hash    epoch, run_id, clock, number, count, bytes, since, fills_from, drain ("<sequence> <1 or 0>": whether writes
+--                   are refused while the queue empties)
 --   open    hash    entry id -> mutation; the batch that takes writes. Its id is <epoch>.<partition>.<number>
 --   closed  hash    batch id -> cmsgpack of {entry id, mutation, …}; closed for writes, not yet confirmed
 --   queue   list    ids of closed batches that have no slot yet, oldest first
@@ -67,6 +68,12 @@ local function cached_copy(text, epoch)
   local version, tag, at = string.match(text, '^(%d+) (%a) ()', #head + 1)
   if not version then return nil end
   return tonumber(version), tag, string.sub(text, at)
+end
+
+-- Of two decisions about draining, or '' for none, the one with the higher sequence.
+local function later_decision(one, other)
+  local function sequence(decision) return decision and tonumber(string.match(decision, '^%d+')) or 0 end
+  return sequence(one) >= sequence(other) and one or other
 end
 
 local function raise_clock(state_key, version)

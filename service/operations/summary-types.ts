@@ -1,0 +1,70 @@
+import type { Epoch } from '../../domain/epoch.ts';
+import type { Dependency } from '../../domain/errors.ts';
+
+/** What could not be found out, and why. */
+export interface Unknown {
+  readonly dependency: Dependency;
+  readonly problem: string;
+}
+
+/** The newest failed attempt of a batch. */
+export interface BatchTrouble {
+  readonly at: Date;
+  readonly workflowId: string;
+  /** A SQLSTATE, `unreachable` or `unexpected`; of a release the name of the error. */
+  readonly type: string;
+  readonly message: string;
+  readonly attempts: number;
+  /** `null` while an attempt is under way. */
+  readonly nextAttemptAt: Date | null;
+}
+
+/**
+ * Batches by where they stand. `staged`: closed in Redis, not yet in Temporal. `ended`: the workflow was terminated or
+ * failed; the writes are queued again. `unknown`: in Temporal, and not looked at yet.
+ */
+export type BatchCounts = Readonly<
+  Record<'staged' | 'persisting' | 'retrying' | 'stuck' | 'releasing' | 'ended' | 'unknown', number>
+>;
+
+/** What holds for one partition and for all. `null`: not known, see `unknown`. */
+interface Waiting {
+  /** Whether write-behind writes are refused while the queue empties. */
+  readonly draining: boolean | null;
+  /** Entries with a write that is not known to be in PostgreSQL. */
+  readonly pendingEntries: number | null;
+  /** Writes that are in Redis alone, and what they weigh. */
+  readonly stagedEntries: number | null;
+  readonly stagedBytes: number | null;
+  readonly slots: number;
+  readonly slotsInUse: number | null;
+  readonly batches: BatchCounts;
+  /** `null`: nothing waits, as far as is known. */
+  readonly oldestWriteAt: Date | null;
+  readonly oldestAgeSeconds: number | null;
+  readonly newestError: BatchTrouble | null;
+}
+
+export interface PartitionSummary extends Waiting {
+  readonly partition: number;
+  /** It changes whenever Redis lost its memory. */
+  readonly epoch: Epoch | null;
+  /** Empty where everything is known. */
+  readonly unknown: readonly Unknown[];
+}
+
+/** All that is not yet in PostgreSQL, as of one moment within the last two seconds. */
+export interface Summary extends Waiting {
+  readonly at: Date;
+  /** `null`: not known. */
+  readonly allPersisted: boolean | null;
+  readonly deadLetters: DeadLetterCounts | null;
+  readonly unknown: readonly Unknown[];
+  readonly partitions: readonly PartitionSummary[];
+}
+
+/** Counted up to a limit: at it, there may be more. */
+export interface DeadLetterCounts {
+  readonly dead: number;
+  readonly discarded: number;
+}
