@@ -1,5 +1,5 @@
 import { type Acknowledgement, satisfies } from '../domain/acknowledgement.ts';
-import type { Receipt } from '../service/holdfast.ts';
+import type { Receipt } from '../service/receipt.ts';
 import type { ApiContext } from './api-env.ts';
 import { requestId } from './middleware/request-id.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';

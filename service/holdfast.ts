@@ -14,6 +14,7 @@ import type { BatchOperation } from './batch-operation.ts';
 import type { Operations } from './operations.ts';
 import type { Payloads } from './payloads.ts';
 import type { RateLimits } from './rate-limiter.ts';
+import type { Receipt } from './receipt.ts';
 
 export interface RequestOptions {
   /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */
@@ -28,16 +29,6 @@ export interface WriteOptions extends RequestOptions {
   readonly idempotency?: IdempotencyKey | undefined;
   /** Called once the write has its place before all later writes of its entry, where it then still waits for its level. */
   readonly onOrdered?: () => void;
-}
-
-/** What a write reached. `value` only for increments; `created` only where the database said so. */
-export interface Receipt extends EntryRef {
-  readonly version: Version;
-  readonly state: Acknowledgement;
-  readonly value?: number;
-  readonly created?: boolean;
-  /** A write with the same Idempotency-Key happened before: this is what it reached, and nothing happened now. */
-  readonly replayed?: true;
 }
 
 export interface ReadResult {

@@ -6,10 +6,15 @@ import type { DeadLetter, DeadLetterPage } from '../storage/postgres/dead-letter
 import type { DiscardOutcome } from '../storage/postgres/discard.ts';
 import type { Draining } from '../storage/postgres/draining.ts';
 import type { RecordedAction } from '../storage/postgres/operator-actions.ts';
-import type { Receipt } from './holdfast.ts';
-import type { BatchPage, BatchPlace, RetriedBatch, ShownBatch } from './operations/batch-types.ts';
-import type { FlushResult } from './operations/flush.ts';
+import type {
+  BatchPage,
+  BatchPlace,
+  FlushResult,
+  RetriedBatch,
+  ShownBatch,
+} from './operations/batch-types.ts';
 import type { Summary } from './operations/summary-types.ts';
+import type { Receipt } from './receipt.ts';
 
 /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */
 interface Deadline {

@@ -5,8 +5,9 @@ import { mergePatch } from '../domain/merge-patch.ts';
 import type { Version } from '../domain/version.ts';
 import type { Context } from './context.ts';
 import { pause } from './deadline.ts';
-import type { Receipt, WriteOptions } from './holdfast.ts';
+import type { WriteOptions } from './holdfast.ts';
 import type { Reader } from './read.ts';
+import type { Receipt } from './receipt.ts';
 import { preconditionFailed, redisNeeded } from './trouble.ts';
 
 /** Each round somebody else wins; how long at most to keep out of their way before the next one, in ms. */

@@ -2,7 +2,8 @@ import type { EntryRef } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { IdempotencyKey } from '../domain/idempotency.ts';
 import type { CommittedRecord } from '../storage/postgres/idempotency-records.ts';
-import type { Receipt, WriteOptions } from './holdfast.ts';
+import type { WriteOptions } from './holdfast.ts';
+import type { Receipt } from './receipt.ts';
 
 /**
  * The receipt of a write that was committed before with the same Idempotency-Key.

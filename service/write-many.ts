@@ -3,7 +3,8 @@ import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { BatchOperation } from './batch-operation.ts';
 import { pause, remainingMs } from './deadline.ts';
-import type { Holdfast, Receipt, WriteOptions } from './holdfast.ts';
+import type { Holdfast, WriteOptions } from './holdfast.ts';
+import type { Receipt } from './receipt.ts';
 
 /**
  * Entries that are written at once for one request. Those written behind share scripts and group commit, the more the

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Acknowledgement, satisfies } from '../../domain/acknowledgement.ts';
 import { HoldfastError } from '../../domain/errors.ts';
-import type { Receipt } from '../../service/holdfast.ts';
+import type { Receipt } from '../../service/receipt.ts';
 import { requireAccess } from '../access.ts';
 import { readBatch } from '../batch-request.ts';
 import { readJsonText } from '../body.ts';

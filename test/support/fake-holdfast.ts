@@ -11,12 +11,12 @@ import type {
   Holdfast,
   InvalidatedEntry,
   ReadResult,
-  Receipt,
   WriteOptions,
 } from '../../service/holdfast.ts';
 import type { Operations } from '../../service/operations.ts';
 import { createPayloads } from '../../service/payloads.ts';
 import { createRateLimiter, type RateLimits } from '../../service/rate-limiter.ts';
+import type { Receipt } from '../../service/receipt.ts';
 import { createWriteMany } from '../../service/write-many.ts';
 import { createFakeOperations } from './fake-operations.ts';
 
