@@ -3,7 +3,7 @@ import { SHORT_SECONDS } from './buckets.ts';
 import type { HttpMetrics } from './metrics.ts';
 
 /** Requests by route, and the problems that were answered. */
-export function createHttpMetrics(registry: Registry): Pick<HttpMetrics, 'route'> {
+export function createHttpMetrics(registry: Registry): Pick<HttpMetrics, 'route' | 'problem'> {
   const registers = [registry];
   const requests = new Histogram({
     name: 'holdfast_http_request_duration_seconds',
@@ -24,6 +24,7 @@ export function createHttpMetrics(registry: Registry): Pick<HttpMetrics, 'route'
   }
 
   return {
+    problem: (code) => problems.inc({ code }),
     route(method, template) {
       type Observe = (seconds: number) => void;
       const byStatus = new Map<number, Observe>();

@@ -51,6 +51,8 @@ export type RequestMeter = (status: number, seconds: number, problem: string | u
 export interface HttpMetrics {
   /** Made once for each route, by its template (`/v1/collections/{collection}/entries/{key}`). */
   route(method: string, template: string): RequestMeter;
+  /** A problem that is part of an answer, by its code. */
+  problem(code: string): void;
   /** All metrics of the process, in the text format of Prometheus. Never fails, and takes two seconds at most. */
   scrape(): Promise<string>;
 }

@@ -80,7 +80,7 @@ export const postBatch: Route = {
     ],
   },
   handler:
-    ({ holdfast, limits }) =>
+    ({ holdfast, limits, metrics }) =>
     async (c, deadlineAt) => {
       requireNoQuery(c);
       const { incoming } = c.env;
@@ -94,6 +94,7 @@ export const postBatch: Route = {
       const results = atomic
         ? await holdfast.writeTogether(operations, options)
         : await holdfast.writeMany(operations, options);
+      for (const one of results) if (one instanceof HoldfastError) metrics.problem(one.code);
       const id = requestId(c.env);
       const response = jsonResponse(
         c,

@@ -50,6 +50,18 @@ test('requests are counted by the template of their route, method and status, ne
   expect(text).not.toMatch(/secret/);
 });
 
+test('problems within the answer to a batch are counted, too', async () => {
+  const { request, holdfast } = await startApi();
+  holdfast.before = ({ key }) => {
+    if (key !== 'fine') throw new HoldfastError('queue-full', 'Full.');
+  };
+  const put = (key: string) => ({ op: 'put', collection: 'carts', key, value: 1 });
+  const body = JSON.stringify({ operations: [put('fine'), put('a'), put('b')] });
+  expect((await request('POST', '/v1/batch', { headers: JSON_TYPE, body })).status).toBe(200);
+  const text = await (await request('GET', '/metrics')).text();
+  expect(text).toMatch(/^holdfast_http_problems_total\{code="queue-full"\} 2$/m);
+});
+
 test('what could not be learnt has no value, not an old one and not 0', async () => {
   const { request, holdfast } = await startApi();
   const figures = {
