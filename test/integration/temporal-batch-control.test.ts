@@ -90,7 +90,7 @@ it('a discard never reaches the next batch of the slot, which may hold newer wri
       await workflow.getHandle(slotWorkflowId(0, 2), former).result();
       up = false;
       await start(2, 2);
-      expect(await failureOf(discard(2, former, 5_000))).toMatchObject({ code: 'invalid-request' });
+      expect(await failureOf(discard(2, former, 5_000))).toMatchObject({ code: 'batch-not-found' });
       up = true;
       expect(await workflow.getHandle(slotWorkflowId(0, 2)).result()).toMatchObject({ discarded: [] });
     },
@@ -99,5 +99,5 @@ it('a discard never reaches the next batch of the slot, which may hold newer wri
 
 it('a batch that is not open is refused', async () => {
   const error = await failureOf(retryNow(queue.temporal, slotWorkflowId(0, 9), 'test', 5_000));
-  expect(error).toMatchObject({ code: 'invalid-request' });
+  expect(error).toMatchObject({ code: 'batch-not-found' });
 });

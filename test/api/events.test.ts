@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { FAKE_SUMMARY } from '../support/fake-operations.ts';
+import { problemOf, startApi } from './fixture.ts';
+
+const EVENTS = '/ops/v1/events';
+
+/** What a stream sends, read piece by piece. */
+async function open(port: number) {
+  const aborting = new AbortController();
+  const response = await fetch(`http://127.0.0.1:${port}${EVENTS}`, { signal: aborting.signal });
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  return {
+    response,
+    read: async () => (await reader?.read())?.value,
+    close: () => aborting.abort(),
+  };
+}
+
+test('the summary comes as an event, again and again, until the process stops', async () => {
+  const { port, stopping } = await startApi();
+  const { response, read } = await open(port);
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  let text = '';
+  while (text.split('event: summary').length < 3) text += await read();
+  const [, data] = /^data: (.*)$/m.exec(text) ?? [];
+  expect(JSON.parse(data ?? '')).toEqual(JSON.parse(JSON.stringify(FAKE_SUMMARY)));
+  stopping.abort();
+  while ((await read()) !== undefined);
+});
+
+test('streams are bounded, and one that its client closed makes room', async () => {
+  const { port } = await startApi();
+  const streams = await Promise.all(Array.from({ length: 50 }, () => open(port)));
+  const refused = await fetch(`http://127.0.0.1:${port}${EVENTS}`);
+  expect([refused.status, (await problemOf(refused)).code]).toEqual([503, 'overloaded']);
+  streams[0]?.close();
+  await expect
+    .poll(async () => {
+      const { response, close } = await open(port);
+      if (response.status !== 200) close();
+      return response.status;
+    })
+    .toBe(200);
+});
+
+test('HEAD ends, and takes no place', async () => {
+  const { port, request } = await startApi();
+  for (let i = 0; i < 60; i += 1) {
+    const response = await request('HEAD', EVENTS);
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  }
+  expect((await open(port)).response.status).toBe(200);
+});
