@@ -33,7 +33,7 @@ export const FAKE_SUMMARY: Summary = {
   partitions: [{ partition: 0, epoch: '1-abc', ...WAITING, unknown: [] }],
 };
 
-const FAKE_BATCH: ListedBatch = {
+export const FAKE_BATCH: ListedBatch = {
   workflowId: 'write-behind:p00:s03',
   runId: '0198-run',
   batchId: '1-abc.p00.7',
@@ -48,7 +48,7 @@ const FAKE_BATCH: ListedBatch = {
   uiUrl: 'http://127.0.0.1:8233/namespaces/default/workflows/write-behind%3Ap00%3As03/0198-run/history',
 };
 
-const FAKE_LETTER: DeadLetter = {
+export const FAKE_LETTER: DeadLetter = {
   id: 7,
   collection: 'carts',
   key: 'a',
