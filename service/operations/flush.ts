@@ -11,13 +11,6 @@ import { unavailable } from '../trouble.ts';
 const ANSWER_MS = 500;
 const LOOK_PAUSE_MS = 100;
 
-/** What a flush waits for still. */
-export interface FlushResult {
-  /** Everything accepted before the flush began is in PostgreSQL, or among the dead letters. */
-  readonly persisted: boolean;
-  readonly left: readonly { readonly partition: number; readonly batches: number }[];
-}
-
 /** Offers what is staged at once, and waits until the batches that were there when it began are settled. */
 export function createFlush(
   ctx: Context,
