@@ -1,3 +1,4 @@
+import type { Acknowledgement } from '../domain/acknowledgement.ts';
 import type { BatchId } from '../domain/batch.ts';
 import type { EntryRef } from '../domain/entry.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
@@ -6,15 +7,8 @@ import type { DeadLetter, DeadLetterPage } from '../storage/postgres/dead-letter
 import type { DiscardOutcome } from '../storage/postgres/discard.ts';
 import type { Draining } from '../storage/postgres/draining.ts';
 import type { RecordedAction } from '../storage/postgres/operator-actions.ts';
-import type {
-  BatchPage,
-  BatchPlace,
-  FlushResult,
-  RetriedBatch,
-  ShownBatch,
-} from './operations/batch-types.ts';
-import type { Summary } from './operations/summary-types.ts';
-import type { Receipt } from './receipt.ts';
+import type { BatchPage, BatchPlace, RetriedBatch, ShownBatch } from './operations/batch-types.ts';
+import type { FlushResult, Summary } from './operations/summary-types.ts';
 
 /** When the request must have an answer, on this process's monotonic clock (`performance.now()`), in ms. */
 interface Deadline {
@@ -48,7 +42,10 @@ export interface DiscardResult {
 }
 
 /** What was written for a dead letter. `resolved`: the dead letter is given up for it; else the request is to be repeated. */
-export type CorrectedDeadLetter = Receipt & { readonly resolved: boolean };
+export interface CorrectedDeadLetter extends EntryVersion {
+  readonly state: Acknowledgement;
+  readonly resolved: boolean;
+}
 
 /** What operators see, and what they decide. */
 export interface Operations {

@@ -49,10 +49,3 @@ export interface ShownBatch extends ListedBatch {
   /** The `after` of the next page of writes; `null` on the last one. */
   readonly next: number | null;
 }
-
-/** What a flush waits for still. */
-export interface FlushResult {
-  /** Everything accepted before the flush began is in PostgreSQL, or among the dead letters. */
-  readonly persisted: boolean;
-  readonly left: readonly { readonly partition: number; readonly batches: number }[];
-}

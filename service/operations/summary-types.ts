@@ -68,3 +68,10 @@ export interface DeadLetterCounts {
   readonly dead: number;
   readonly discarded: number;
 }
+
+/** What a flush waits for still. */
+export interface FlushResult {
+  /** Everything accepted before the flush began is in PostgreSQL, or among the dead letters. */
+  readonly persisted: boolean;
+  readonly left: readonly { readonly partition: number; readonly batches: number }[];
+}

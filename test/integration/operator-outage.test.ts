@@ -181,7 +181,7 @@ test('a drain on one process refuses on the other, also when Redis lost its memo
   expect((await ops('POST', 'flush')).json).toEqual({ persisted: true, left: [] });
   expect(await until(async () => (await summary()).draining, { what: 'the summary says so' })).toBe(true);
 
-  await system.redis.restart();
+  await system.redis.restart({ keepData: false });
   for (const api of [1, 0]) {
     await until(async () => (await refused(api))[1] === 'draining', {
       what: 'Redis is back',
