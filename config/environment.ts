@@ -15,13 +15,12 @@ function integer(fallback: number, min: number, max: number) {
 }
 
 function url(fallback: string, ...protocols: string[]) {
-  return anyUrl(...protocols).default(fallback);
-}
-
-function anyUrl(...protocols: string[]) {
-  return z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
-    error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-  });
+  return z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+      error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+    })
+    .default(fallback);
 }
 
 function flag() {
@@ -74,8 +73,8 @@ const schema = z.object({
    * Where a collector of OpenTelemetry takes traces by OTLP over HTTP (`http://collector:4318`); the second one is the whole
    * address. Without either, nothing is traced. The official variables for headers, sampling, batching and resource count, too.
    */
-  OTEL_EXPORTER_OTLP_ENDPOINT: anyUrl('http:', 'https:').optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: anyUrl('http:', 'https:').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url('', 'http:', 'https:'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url('', 'http:', 'https:'),
   /** Nothing is traced, whatever else is set. */
   OTEL_SDK_DISABLED: flag(),
 

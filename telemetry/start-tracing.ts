@@ -50,7 +50,6 @@ export async function startWorkerTracing(
 function isConfigured(environment: Endpoints): boolean {
   if (environment.OTEL_SDK_DISABLED) return false;
   return (
-    environment.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined ||
-    environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined
+    environment.OTEL_EXPORTER_OTLP_ENDPOINT !== '' || environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== ''
   );
 }
