@@ -82,7 +82,8 @@ export async function startApi(
     logged,
     async request(method, path, init) {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...init, method });
-      await expectDocumented(method, path, response.clone());
+      // The one answer without an end; the document has none such.
+      if (!path.startsWith('/ops/v1/events')) await expectDocumented(method, path, response.clone());
       return response;
     },
     async raw(...parts) {

@@ -7,7 +7,7 @@ import { readEnvironment } from '../../config/environment.ts';
 import { startApiTracing, startWorkerTracing } from '../../telemetry/start-tracing.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const ENTRIES = ['api/main.ts', 'worker/main.ts', 'storage/postgres/migrate-main.ts'];
+const ENTRIES = ['api/main.ts', 'worker/main.ts', 'storage/migrate-main.ts'];
 
 /** What a file loads by being loaded: not the types, and not what it asks for later by `import()`. */
 function loads(file: string): string[] {
