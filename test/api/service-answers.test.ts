@@ -172,7 +172,10 @@ test.each([
   );
   const response = await request('GET', '/readyz');
   expect(response.status).toBe(status);
-  expect(await response.json()).toEqual({ status: word, dependencies: holdfast.dependencies });
+  expect(await response.json()).toEqual({
+    ...{ status: word, draining: false },
+    dependencies: holdfast.dependencies,
+  });
 });
 
 test('/readyz turns 503 when the process is stopping', async () => {

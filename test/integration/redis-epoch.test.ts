@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchProgress, confirmBatch } from '../../storage/redis/confirm.ts';
+import { tellDecision } from '../../storage/redis/drain.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
 import { fill, inspect, lookup, lookupMany, stagedMutations } from '../../storage/redis/lookup.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
@@ -24,7 +25,7 @@ const C = { collection: 'hits', key: 'c' };
 /** These begin or end an epoch, or ask for it. */
 const ABOUT_EPOCHS = ['hello', 'lock', 'renew', 'unlock', 'install'];
 /** These run in whatever epoch is valid; their own tests see to it that one is. */
-const IN_ANY_EPOCH = ['discard', 'invalidate', 'oldest'];
+const IN_ANY_EPOCH = ['discard', 'invalidate', 'oldest', 'overview'];
 /** Of no partition: rate limits. */
 const OF_NO_PARTITION = ['exchange-demand'];
 
@@ -36,6 +37,8 @@ afterAll(() => redis.stop());
 
 type Call = (p: TestPartition, epoch: string, offered: SealedBatch) => Promise<unknown>;
 const CALLS: Record<string, Call> = {
+  drain: ({ partition }, epoch) =>
+    tellDecision(redis.store, partition, epoch, { sequence: 1, draining: true }),
   write: (p, epoch) => stageWrite(redis.store, { ...A, kind: 'document', value: '2' }, p.options({ epoch })),
   increment: (p, epoch) => stageIncrement(redis.store, { ...C, by: 1 }, p.options({ epoch })),
   lookup: ({ partition }, epoch) =>
