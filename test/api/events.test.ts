@@ -20,6 +20,7 @@ test('the summary comes as an event, again and again, until the process stops', 
   const { port, stopping } = await startApi();
   const { response, read } = await open(port);
   expect(response.headers.get('content-type')).toBe('text/event-stream');
+  expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f]{12}-\w+$/);
   let text = '';
   while (text.split('event: summary').length < 3) text += await read();
   const [, data] = /^data: (.*)$/m.exec(text) ?? [];
