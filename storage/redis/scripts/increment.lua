@@ -6,8 +6,8 @@
 --       7 max entries  8 max bytes  9 max queued batches
 --       10 condition: '' | '=<version>' (If-Match) | '-' (If-None-Match: *)
 --       with an Idempotency-Key: 11 its digest  12 fingerprint of the request  13 token of this request
--- Answers {'ok', version, batch id, now, value} | {'epoch', current} | {'late', now} | {'full'} | {'draining'} | {'miss'}: fill the cache,
---       then try again | {'condition', version} | {'overflow', value}: the result would leave ±(2^53 − 1)
+-- Answers {'ok', version, batch id, now, value} | {'epoch', current} | {'late', now} | {'full'} | {'draining'}
+--       | {'miss'}: fill the cache, then try again | {'condition', version} | {'overflow', value}: the result would leave ±(2^53 − 1)
 -- @use staging
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'clock', 'number', 'count', 'bytes', 'drain')
 local wrong = wrong_epoch(ARGV[1], s[1], s[2])
@@ -23,7 +23,7 @@ if ARGV[11] then
   local answer = repeated(keys, s[1], s[1] .. '.' .. ARGV[3] .. '.' .. s[4], once)
   if answer then return answer end
 end
-if s[7] and string.sub(s[7], -2) == ' 1' then return { 'draining' } end
+if refuses_writes(s[7]) then return { 'draining' } end
 
 local held, tag, text = cached_copy(redis.call('GET', KEYS[6]), ARGV[1])
 if not held then return { 'miss' } end

@@ -34,4 +34,4 @@ if first then
 end
 return { 'ok', time_us(), s[1], redis.call('HLEN', KEYS[6]), tonumber(s[3]), tonumber(s[4]), tonumber(s[5]),
   redis.call('LLEN', KEYS[5]), oldest, closed, redis.call('HGETALL', KEYS[4]),
-  s[6] and string.sub(s[6], -2) == ' 1' and '1' or '0', tonumber(s[7]) }
+  refuses_writes(s[6]) and '1' or '0', tonumber(s[7]) }

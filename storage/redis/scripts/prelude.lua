@@ -76,6 +76,9 @@ local function later_decision(one, other)
   return sequence(one) >= sequence(other) and one or other
 end
 
+-- Whether a decision about draining refuses writes that are written behind.
+local function refuses_writes(decision) return decision and string.sub(decision, -2) == ' 1' end
+
 local function raise_clock(state_key, version)
   local clock = tonumber(redis.call('HGET', state_key, 'clock') or '0')
   if version > clock then redis.call('HSET', state_key, 'clock', digits(version)) end

@@ -7,8 +7,8 @@
 --       8 max entries  9 max bytes  10 max queued batches
 --       11 condition: '' | '=<version>' (If-Match) | '-' (If-None-Match: *)
 --       with an Idempotency-Key: 12 its digest  13 fingerprint of the request  14 token of this request
--- Answers {'ok', version, batch id, now} | {'epoch', current} | {'late', now} | {'full'} | {'draining'} | {'miss'}: the condition needs the
---       entry in the cache | {'condition', version}: it does not hold; 0 where the entry does not exist | with an
+-- Answers {'ok', version, batch id, now} | {'epoch', current} | {'late', now} | {'full'} | {'draining'}
+--       | {'miss'}: the condition needs the entry in the cache | {'condition', version}: it does not hold; 0 where the entry does not exist | with an
 --       Idempotency-Key {'replay', …} and {'check', token}: see staging.lua
 -- @use staging
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'clock', 'number', 'count', 'bytes', 'drain')
@@ -25,7 +25,7 @@ if ARGV[12] then
   local answer = repeated(keys, s[1], s[1] .. '.' .. ARGV[3] .. '.' .. s[4], once)
   if answer then return answer end
 end
-if s[7] and string.sub(s[7], -2) == ' 1' then return { 'draining' } end
+if refuses_writes(s[7]) then return { 'draining' } end
 
 local condition = ARGV[11]
 if condition ~= '' then
