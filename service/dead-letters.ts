@@ -1,6 +1,9 @@
+import type { Kysely } from 'kysely';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
+import type { EntryVersion } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
+import type { Database } from '../storage/postgres/database-types.ts';
 import {
   discardDeadLetter,
   findDeadLetter,
@@ -22,16 +25,6 @@ export function createDeadLetters(
 ): Pick<Operations, 'listDeadLetters' | 'showDeadLetter' | 'retryDeadLetter' | 'discardDeadLetter'> {
   const { PARTITIONS, POSTGRES_TIMEOUT_MS, CLOCK_TOLERANCE_MS } = ctx.environment;
 
-  /** @throws HoldfastError where there is none, or it was discarded. */
-  async function deadLetter(id: number) {
-    const letter = await findDeadLetter(ctx.db, id);
-    if (letter === undefined) {
-      throw noSuchDeadLetter();
-    }
-    if (letter.state === 'discarded') throw isDiscarded();
-    return letter;
-  }
-
   return {
     async listDeadLetters(page) {
       try {
@@ -50,11 +43,11 @@ export function createDeadLetters(
     },
 
     async retryDeadLetter(id, { by }, { deadlineAt }) {
-      let letter: Awaited<ReturnType<typeof deadLetter>>;
+      let letter: EntryVersion;
       let partition: number;
       let deadline: number;
       try {
-        letter = await deadLetter(id);
+        letter = await undecidedDeadLetter(ctx.db, id);
         partition = partitionOf(entryId(letter), PARTITIONS);
         deadline = Math.floor(Date.now() + Math.min(POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt)));
         // It goes around Redis, which may hold older copies. The commit comes at most one pause inside a transaction after
@@ -86,7 +79,7 @@ export function createDeadLetters(
           );
         case 'not-dead':
           // Decided by somebody else meanwhile: says how.
-          await deadLetter(id).catch((error: unknown) => {
+          await undecidedDeadLetter(ctx.db, id).catch((error: unknown) => {
             throw unavailable(error);
           });
           throw new Error(`dead letter ${id} is there and is not`);
@@ -104,23 +97,27 @@ export function createDeadLetters(
         throw decisionFailure(error);
       });
       if (decided) return;
-      await deadLetter(id).catch((error: unknown) => {
+      await undecidedDeadLetter(ctx.db, id).catch((error: unknown) => {
         throw unavailable(error);
       });
     },
   };
 }
 
-export function noSuchDeadLetter(): HoldfastError {
-  return new HoldfastError(
-    'dead-letter-not-found',
-    'There is no dead letter with this id; one that was retried with success is gone.',
+/** Which write a dead letter is about. @throws HoldfastError where there is none, or it was discarded. */
+export async function undecidedDeadLetter(db: Kysely<Database>, id: number): Promise<EntryVersion> {
+  const letter = await findDeadLetter(db, id);
+  if (letter === undefined) throw noSuchDeadLetter();
+  if (letter.state === 'dead') return letter;
+  throw new HoldfastError(
+    'dead-letter-discarded',
+    'This write was discarded, and that is final. To have its value, write it again.',
   );
 }
 
-export function isDiscarded(): HoldfastError {
+function noSuchDeadLetter(): HoldfastError {
   return new HoldfastError(
-    'dead-letter-discarded',
-    'This write was discarded, and that is final. To have its value, write it again.',
+    'dead-letter-not-found',
+    'There is no dead letter with this id; one that was retried with success is gone.',
   );
 }

@@ -4,9 +4,9 @@ import type { WriteCondition } from '../../domain/condition.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { EntryState } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
-import { findDeadLetter, resolveDeadLetter } from '../../storage/postgres/dead-letters.ts';
+import { resolveDeadLetter } from '../../storage/postgres/dead-letters.ts';
 import type { Context } from '../context.ts';
-import { isDiscarded, noSuchDeadLetter } from '../dead-letters.ts';
+import { undecidedDeadLetter } from '../dead-letters.ts';
 import { beforeDeadline } from '../deadline.ts';
 import type { Holdfast } from '../holdfast.ts';
 import type { Operations } from '../operations.ts';
@@ -23,15 +23,6 @@ export function createCorrection(
   ctx: Context,
   { collections, read, put }: { readonly collections: Collections } & Pick<Holdfast, 'read' | 'put'>,
 ): Operations['correctDeadLetter'] {
-  async function waiting(id: number) {
-    const letter = await findDeadLetter(ctx.db, id).catch((error: unknown) => {
-      throw unavailable(error);
-    });
-    if (letter === undefined) throw noSuchDeadLetter();
-    if (letter.state === 'discarded') throw isDiscarded();
-    return letter;
-  }
-
   async function resolve(id: number, decided: { version: Version; by: string }, deadlineAt: number) {
     try {
       await beforeDeadline(resolveDeadLetter(ctx.db, id, decided), deadlineAt);
@@ -46,7 +37,9 @@ export function createCorrection(
   }
 
   return async (id, value, { by }, { deadlineAt }) => {
-    const letter = await waiting(id);
+    const letter = await undecidedDeadLetter(ctx.db, id).catch((error: unknown) => {
+      throw unavailable(error);
+    });
     const collection = collections.get(letter.collection);
     if (collection === undefined) {
       throw new HoldfastError(
