@@ -1,18 +1,9 @@
-import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
-import type { Maintenance } from '../activities/create-maintenance.ts';
+import { setCurrentDetails } from '@temporalio/workflow';
 import type { PruneResult } from '../activities/prune-tombstones.ts';
+import { maintenanceActivities } from './maintenance-activities.ts';
 
-/** Tried again a few times; then the next run of the schedule is soon enough. */
-const activities = proxyActivities<Maintenance>({
+const activities = maintenanceActivities({
   startToCloseTimeout: '1 hour',
-  heartbeatTimeout: '10 seconds',
-  retry: {
-    initialInterval: '10 seconds',
-    backoffCoefficient: 2,
-    maximumInterval: '2 minutes',
-    maximumAttempts: 5,
-  },
-  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   summary: 'remove tombstones that no older write can follow',
 });
 
