@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest';
 import { FAKE_SUMMARY } from '../support/fake-operations.ts';
-import { problemOf, startApi } from './fixture.ts';
-
-const EVENTS = '/ops/v1/events';
+import { EVENTS, problemOf, startApi } from './fixture.ts';
 
 /** What a stream sends, read piece by piece. */
 async function open(port: number) {

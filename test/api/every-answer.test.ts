@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ROUTES } from '../../api/all-routes.ts';
-import { message, startApi } from './fixture.ts';
+import { ENDING_ROUTES, message, startApi } from './fixture.ts';
 
 const paths = [...new Set(ROUTES.map(({ path }) => path))];
 const targetOf = (path: string) =>
@@ -25,10 +25,7 @@ test.each(paths)('%s: each method that it does not know is 405, with Allow', asy
 const headOf = (answer: string) => answer.slice(0, answer.indexOf('\r\n\r\n'));
 const idIn = (answer: string) => /^x-request-id: (.*)$/im.exec(headOf(answer))?.[1];
 
-/** But for the stream of events, whose answer has no end: test/api/events.test.ts. */
-const ending = ROUTES.filter(({ path }) => path !== '/ops/v1/events');
-
-test.each(ending.map(({ method, path }) => [method.toUpperCase(), path] as const))(
+test.each(ENDING_ROUTES.map(({ method, path }) => [method.toUpperCase(), path] as const))(
   'X-Request-Id is on the answer to %s %s, in its problem and in its log lines',
   async (method, path) => {
     const { raw, logged, holdfast } = await startApi();

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, expect } from 'vitest';
+import { ROUTES } from '../../api/all-routes.ts';
 import type { ApiDeps } from '../../api/api-env.ts';
 import { createApiServer } from '../../api/server.ts';
 import type { Collections } from '../../config/collections.ts';
@@ -38,6 +39,12 @@ afterEach(() => {
 type ApiFixtureOptions = Partial<
   ApiDeps['settings'] & Pick<ApiDeps, 'keys'> & { readonly collections: Collections }
 >;
+
+/** The one route whose answer has no end; the document has none such. test/api/events.test.ts is about it. */
+export const EVENTS = '/ops/v1/events';
+
+/** Those whose answer can be read to its end. */
+export const ENDING_ROUTES = ROUTES.filter(({ path }) => path !== EVENTS);
 
 /** An API on a free port, over a fake Holdfast. Ends with the test. */
 export async function startApi(
@@ -82,8 +89,7 @@ export async function startApi(
     logged,
     async request(method, path, init) {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, { ...init, method });
-      // The one answer without an end; the document has none such.
-      if (!path.startsWith('/ops/v1/events')) await expectDocumented(method, path, response.clone());
+      if (!path.startsWith(EVENTS)) await expectDocumented(method, path, response.clone());
       return response;
     },
     async raw(...parts) {

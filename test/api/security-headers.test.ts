@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ROUTES } from '../../api/all-routes.ts';
-import { message, startApi } from './fixture.ts';
+import { ENDING_ROUTES, message, startApi } from './fixture.ts';
 
 const CART = '/v1/collections/carts/entries/ada';
 
@@ -43,10 +43,7 @@ describe('on every answer', () => {
 });
 
 describe('HEAD everywhere GET is', () => {
-  // That of events never ends: test/api/events.test.ts looks at its HEAD.
-  const gets = ROUTES.filter(({ method, path }) => method === 'get' && path !== '/ops/v1/events').map(
-    ({ path }) => path,
-  );
+  const gets = ENDING_ROUTES.filter(({ method }) => method === 'get').map(({ path }) => path);
 
   test.each([...gets, '/v1/collections/carts/entries/absent', '/v1/collections/nope/entries/a'])(
     '%s: the same status and headers, no body',
