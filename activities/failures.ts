@@ -6,7 +6,8 @@ const PERMANENT = 'permanent';
 
 /**
  * An error of PostgreSQL as Temporal should see it: type `permanent` (not retryable) with the SQLSTATE in its details, else
- * a SQLSTATE, `unreachable` or `unexpected`. The original is not attached as a cause: its detail quotes rows, and failures stay in the history.
+ * a SQLSTATE, `unreachable` or `unexpected`. The original is not attached as a cause: its detail quotes rows, and failures
+ * stay in the history.
  * @param parked the batch waits for a person: then everything is retryable, or the wait would end.
  */
 export function persistFailure(error: unknown, parked: boolean): ApplicationFailure {

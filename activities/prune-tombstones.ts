@@ -54,9 +54,10 @@ export interface PruneResult {
 class NotNow extends Error {}
 
 /**
- * Removes what is not needed any more: idempotency records by their age, records of refused batches, and the tombstones that no older write can follow. Redis is asked before Temporal: a batch that leaves Redis in
- * between is found in its slot. Whatever is not known for certain (an answer that is missing, a partition that must be
- * recovered) means that nothing is pruned this time: a tombstone that stays costs a row, one too few brings an entry back.
+ * Removes what is not needed any more: idempotency records by their age, records of refused batches, and the tombstones that
+ * no older write can follow. Redis is asked before Temporal: a batch that leaves Redis in between is found in its slot. Whatever
+ * is not known for certain (an answer that is missing, a partition that must be recovered) means that nothing is pruned this
+ * time: a tombstone that stays costs a row, one too few brings an entry back.
  * @throws errors of PostgreSQL as `pg` gave them; the signal's reason.
  */
 export async function prune(deps: PruneDeps, signal: AbortSignal): Promise<PruneResult> {

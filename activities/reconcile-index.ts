@@ -29,8 +29,8 @@ export interface ReconcileResult {
 type Counts = { -readonly [K in keyof Omit<ReconcileResult, 'partitions' | 'skipped'>]: number };
 
 /**
- * Walks through the whole pending index of every partition, and all confirmed batches. Every API process does the same all the time, a page
- * every few seconds; this pass is complete, and its result stays in the history. Both may run at once.
+ * Walks through the whole pending index of every partition, and all confirmed batches. Every API process does the same all the
+ * time, a page every few seconds; this pass is complete, and its result stays in the history. Both may run at once.
  * @throws errors of PostgreSQL as `pg` gave them; the signal's reason.
  */
 export async function reconcile(deps: PruneDeps, signal: AbortSignal): Promise<ReconcileResult> {

@@ -1,5 +1,3 @@
-import type { BatchId } from '../domain/batch.ts';
-
 /**
  * What the parts of Holdfast tell of themselves. They say what happened, in their own words; how it is counted is decided
  * here in `telemetry/`. Called on hot paths: nothing of this waits, throws, or takes a key or a value of a user.
@@ -7,7 +5,6 @@ import type { BatchId } from '../domain/batch.ts';
 
 /** What one attempt to carry a batch into PostgreSQL came to. */
 export interface PersistReport {
-  readonly batchId: BatchId;
   /** `direct`: by an API process, since Temporal was out of reach. */
   readonly via: 'workflow' | 'direct';
   readonly outcome: 'persisted' | 'refused' | 'failed';

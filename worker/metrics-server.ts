@@ -3,21 +3,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SettingsError } from '../config/problem.ts';
 
-/** Where the metrics of a worker can be had. */
-export interface MetricsServer {
-  /** `http://127.0.0.1:9464/metrics` */
-  readonly url: string;
-  close(): void;
-}
-
 /**
- * Serves `GET /metrics`, and nothing else, to whoever reaches the port: a worker knows no API keys.
+ * Serves `GET /metrics`, and nothing else, to whoever reaches the port: a worker knows no API keys. Answers where that is, for
+ * example `http://127.0.0.1:9464/metrics`.
  * @throws SettingsError where the address cannot be had.
  */
 export async function serveMetrics(
   { host, port }: { readonly host: string; readonly port: number },
   scrape: () => Promise<string>,
-): Promise<MetricsServer> {
+): Promise<string> {
   const server = createServer((request, response) => {
     if (request.url !== '/metrics' || (request.method !== 'GET' && request.method !== 'HEAD')) {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('There is only GET /metrics here.\n');
@@ -41,11 +35,5 @@ export async function serveMetrics(
   // It must not keep a process running whose worker has ended.
   server.unref();
   const { port: bound } = server.address() as AddressInfo;
-  return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}/metrics`,
-    close() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  return `http://${host.includes(':') ? `[${host}]` : host}:${bound}/metrics`;
 }

@@ -22,7 +22,7 @@ export async function startTelemetry(
     return;
   }
   const sdk = await installRuntimeWithMetrics(logger);
-  const { url } = await serveMetrics({ host, port }, async () =>
+  const url = await serveMetrics({ host, port }, async () =>
     (await Promise.all([scrape(), sdk.scrape()])).join('\n'),
   );
   logger.info({ url }, `metrics at ${url}`);

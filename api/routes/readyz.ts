@@ -46,8 +46,8 @@ export const readyz: Route = {
 };
 
 /**
- * Any one of them may be down, once the service has begun; Redis together with another leaves nothing to offer. Search attributes are for
- * operators: no request needs them.
+ * Any one of them may be down, once the service has begun; Redis together with another leaves nothing to offer. Search
+ * attributes are for operators: no request needs them.
  */
 function readinessOf(dependencies: readonly DependencyHealth[]): Readiness {
   if (dependencies.some(({ stopsAll }) => stopsAll)) return 'unavailable';

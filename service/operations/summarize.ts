@@ -52,10 +52,10 @@ export function summarizePartition(found: Findings): PartitionSummary {
     if (batch === undefined) {
       counts.unknown += 1;
       oldest = Math.min(oldest, run.confirmedAt ?? Number.POSITIVE_INFINITY);
+      continue;
     }
     // Without Redis: a slot that is free. With it: a batch whose release is on its way.
-    if (batch === undefined || batch === 'none' || (overview === undefined && batch.state === 'done'))
-      continue;
+    if (batch === 'none' || (overview === undefined && batch.state === 'done')) continue;
     occupied += 1;
     counts[batch.state === 'done' ? 'releasing' : batch.state] += 1;
     newestError = newer(newestError, batch);

@@ -9,7 +9,7 @@ import { createBatchLooks } from './batch-looks.ts';
 import { runsOf, summarizePartition, total } from './summarize.ts';
 import type { DeadLetterCounts, Summary, Unknown } from './summary-types.ts';
 
-/** For everything together. Whoever asks would rather have a part of the answer than wait. */
+/** For Redis, then for Temporal; for PostgreSQL meanwhile. Whoever asks would rather have a part of the answer than wait. */
 const SUMMARY_MS = 1_500;
 /** Dashboards and metrics that ask more often share one look. */
 const KEEP_MS = 1_000;
@@ -18,7 +18,7 @@ type Found<T> = { readonly value: T } | { readonly unknown: Unknown };
 
 /**
  * All that is not yet in PostgreSQL, from the state of the partitions in Redis and from Describe, never from a listing: those
- * lag behind. Asks for at most a second and a half and never throws: what a dependency did not say is `unknown`.
+ * lag behind. Takes three seconds at most and never throws: what a dependency did not say is `unknown`.
  */
 export function createSummary(ctx: Context): () => Promise<Summary> {
   const { PARTITIONS, SLOTS } = ctx.environment;

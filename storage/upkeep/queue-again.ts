@@ -19,9 +19,10 @@ export interface QueuedAgain {
 }
 
 /**
- * Carries on a batch whose workflow was terminated, reset or failed by hand: its writes may be nowhere but in that run's history. It is started again from there: the same
- * mutations and versions, and so under the same id, in the same slot (in another one, a batch that starts in the old slot
- * would hide the ended run from a recovery). Where that was done already, by a reset or another process, the run is found.
+ * Carries on a batch whose workflow was terminated, reset or failed by hand: its writes may be nowhere but in that run's
+ * history. It is started again from there: the same mutations and versions, and so under the same id, in the same slot (in
+ * another one, a batch that starts in the old slot would hide the ended run from a recovery). Where that was done already, by a
+ * reset or another process, the run is found.
  * `undefined` where another batch is open in the slot, or nothing can be done: look again later.
  * @throws TemporalUnreachable: it may or may not have been started; repeating it is harmless.
  */
