@@ -2,6 +2,7 @@ import { entryId } from './entry.ts';
 import type { Epoch } from './epoch.ts';
 import type { Mutation } from './mutation.ts';
 import { partitionName } from './partition.ts';
+import { MAX_VERSION, type Version } from './version.ts';
 
 /**
  * `epoch.partition.number`, for example `3-k9f2m1.p00.17`. Names one content for ever: a batch that is recovered from an
@@ -27,6 +28,11 @@ export interface Batch {
   /** The epoch the batch was sealed in. */
   readonly epoch: Epoch;
   readonly mutations: readonly Mutation[];
+}
+
+/** The lowest version in a batch, which is about the time of its oldest write. Of an empty list: above all versions. */
+export function oldestVersion(mutations: readonly Pick<Mutation, 'version'>[]): Version {
+  return mutations.reduce((oldest, { version }) => Math.min(oldest, version), MAX_VERSION);
 }
 
 /** What a batch may hold. Past a limit the batch is closed and the next one begins. */

@@ -1,6 +1,6 @@
 /**
- * The search attributes of batch workflows. Temporal keeps them in the clear and takes five at most here: a namespace on an SQL database has
- * room for 10 of type Keyword, 3 of KeywordList and 3 of each other type. Never a key or a value of an entry.
+ * The search attributes of batch workflows. Temporal keeps them in the clear: never a key or a value of an entry. They are five,
+ * since a namespace on an SQL database has room for 10 of type Keyword, 3 of KeywordList and 3 of each other type.
  */
 export const SEARCH_ATTRIBUTES = {
   /** A `BatchState`: `persisting` at the start, then only what a batch in trouble changes to. */
@@ -17,8 +17,3 @@ export const SEARCH_ATTRIBUTES = {
 
 /** Their names together stay below the 2 KB that Temporal takes for one search attribute. */
 export const MAX_NAMED_COLLECTIONS = 20;
-
-/** When a version was given out: versions are microseconds since 1970, unless a clock was set back. */
-export function timeOfVersion(version: number): Date {
-  return new Date(Math.floor(version / 1_000));
-}

@@ -14,3 +14,8 @@ export function parseVersion(text: string): Version | undefined {
   const version = Number(text);
   return version <= MAX_VERSION ? version : undefined;
 }
+
+/** When a version was given out: versions are microseconds since 1970, unless a clock was set back. */
+export function timeOfVersion(version: Version): Date {
+  return new Date(Math.floor(version / 1_000));
+}

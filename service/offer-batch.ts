@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../config/crash-points.ts';
 import { slotWorkflowId } from '../config/temporal-names.ts';
-import { mutationBytes } from '../domain/batch.ts';
+import { mutationBytes, oldestVersion } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
-import { oldestVersion, persistAndReport, secondsSince } from '../storage/postgres/persist-and-report.ts';
+import { persistAndReport, secondsSince } from '../storage/postgres/persist-and-report.ts';
 import { confirmBatch } from '../storage/redis/confirm.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
@@ -108,7 +108,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
     ctx.metrics.queued({
       entries: batch.mutations.length,
       bytes: batch.mutations.reduce((sum, m) => sum + mutationBytes(entryId(m), m.value), 0),
-      seconds: secondsSince(oldestVersion(batch), ctx.redis.estimatedTime()),
+      seconds: secondsSince(oldestVersion(batch.mutations), ctx.redis.estimatedTime()),
     });
   }
 

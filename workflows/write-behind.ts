@@ -11,10 +11,10 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PersistResult, ReleasedEntry } from '../activities/create-activities.ts';
+import { oldestVersion } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
-import { timeOfVersion } from '../domain/search-attributes.ts';
-import { MAX_VERSION } from '../domain/version.ts';
+import { timeOfVersion } from '../domain/version.ts';
 import { activitiesFor } from './activity-options.ts';
 import { createAttempts } from './attempt.ts';
 import { batchDetails } from './batch-details.ts';
@@ -62,11 +62,6 @@ function entryVersion({ collection, key, version }: Mutation): EntryVersion {
   return { collection, key, version };
 }
 
-/** When the oldest of them was accepted, RFC 3339. */
-function oldestOf(mutations: readonly Mutation[]): string {
-  return timeOfVersion(mutations.reduce((min, m) => Math.min(min, m.version), MAX_VERSION)).toISOString();
-}
-
 /** With the records, which leave Redis together with the batch. */
 function released({ records, ...mutation }: Mutation): ReleasedEntry {
   return { ...entryVersion(mutation), ...(records === undefined ? {} : { records }) };
@@ -109,7 +104,7 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
     discarded: discarded.length,
     setAside: setAside.length,
     sealedAt: input.sealedAt,
-    ...(pending.length === 0 ? {} : { oldestWrite: oldestOf(pending) }),
+    ...(pending.length === 0 ? {} : { oldestWrite: timeOfVersion(oldestVersion(pending)).toISOString() }),
     ...(lastFailure === undefined ? {} : { lastFailure }),
   });
   const show = () => setCurrentDetails(batchDetails(input.summary, status()));

@@ -2,8 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
-import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
-import { REGISTERED } from '../../storage/temporal/search-attributes.ts';
+import { NAMED, REGISTERED } from '../../storage/temporal/search-attributes.ts';
 import { until } from '../until.ts';
 import { type Child, startChild, untilReady } from './child.ts';
 
@@ -30,12 +29,8 @@ export interface TemporalOptions {
   readonly args?: readonly string[];
 }
 
-/** As the program names their types. `npm run migrate` would register them too, some moments later. */
-const TYPES = { KEYWORD: 'Keyword', KEYWORD_LIST: 'KeywordList', DATETIME: 'Datetime' } as const;
-const SEARCH_ATTRIBUTE_ARGS = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
-  '--search-attribute',
-  `${name}=${TYPES[type]}`,
-]);
+/** `npm run migrate` would register them too, some moments later. */
+const SEARCH_ATTRIBUTE_ARGS = NAMED.flatMap(({ name, type }) => ['--search-attribute', `${name}=${type}`]);
 
 /**
  * Starts a Temporal dev server on the loopback address, with the namespace `default`, and waits until that can be used.

@@ -1,5 +1,6 @@
 import { parseSlotWorkflowId, slotWorkflowId } from '../../config/temporal-names.ts';
 import { HoldfastError } from '../../domain/errors.ts';
+import { timeOfVersion } from '../../domain/version.ts';
 import { recordAction } from '../../storage/postgres/operator-actions.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../../storage/redis/errors.ts';
 import { partitionOverview } from '../../storage/redis/overview.ts';
@@ -62,7 +63,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
 
   function listed({ partition }: SlotRun, batch: DescribedBatch): ListedBatch {
     const { workflowId, runId, batchId, state, entries, startedAt, attempts, nextAttemptAt } = batch;
-    const oldestWriteAt = batch.oldestVersion === null ? null : new Date(batch.oldestVersion / 1_000);
+    const oldestWriteAt = batch.oldestVersion === null ? null : timeOfVersion(batch.oldestVersion);
     const about = { workflowId, runId, batchId, partition, state, entries, oldestWriteAt, startedAt };
     return { ...about, attempts, lastError: batch.failure, nextAttemptAt, uiUrl: uiUrl(workflowId, runId) };
   }

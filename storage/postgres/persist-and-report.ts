@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Batch } from '../../domain/batch.ts';
+import { type Batch, oldestVersion } from '../../domain/batch.ts';
 import type { PersistMetrics, PersistReport } from '../../telemetry/metrics.ts';
 import type { Database } from './database-types.ts';
 import { isUnreachable, sqlState } from './errors.ts';
@@ -23,10 +23,9 @@ export async function persistAndReport(
   const report = (about: Pick<PersistReport, 'outcome' | 'errorClass' | 'deadLetters'>) =>
     metrics.persisted({
       ...about,
-      batchId: batch.id,
       via,
       seconds: (performance.now() - began) / 1_000,
-      ageSeconds: secondsSince(oldestVersion(batch), Date.now() * 1_000),
+      ageSeconds: secondsSince(oldestVersion(batch.mutations), Date.now() * 1_000),
     });
   try {
     const outcome = await persistBatch(db, batch, signal === undefined ? {} : { signal });
@@ -36,11 +35,6 @@ export async function persistAndReport(
     report({ outcome: 'failed', errorClass: errorClass(error, signal), deadLetters: [] });
     throw error;
   }
-}
-
-/** The version of the oldest write that the batch still holds; a version is the time of its write in µs, or little more. */
-export function oldestVersion({ mutations }: Pick<Batch, 'mutations'>): number {
-  return mutations.reduce((oldest, { version }) => Math.min(oldest, version), Number.MAX_SAFE_INTEGER);
 }
 
 /** From one time in µs to another, in seconds; 0 where the clocks differ so much that it would be less. */

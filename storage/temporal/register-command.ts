@@ -1,10 +1,9 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import { readEnvironment } from '../../config/environment.ts';
 import { SettingsError } from '../../config/problem.ts';
-import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import { connectTemporal, type Temporal } from './client.ts';
 import { isTemporalUnreachable, withDeadline } from './errors.ts';
-import { missingAttributes, REGISTERED } from './search-attributes.ts';
+import { missingAttributes, NAMED, REGISTERED } from './search-attributes.ts';
 
 export interface RegisterCommand {
   readonly env: NodeJS.ProcessEnv;
@@ -83,9 +82,6 @@ function message(error: unknown): string {
 
 /** The commands for whoever may do it, on Temporal Cloud and elsewhere. */
 function howTo(namespace: string): string {
-  const types = { KEYWORD: 'Keyword', KEYWORD_LIST: 'KeywordList', DATETIME: 'Datetime' } as const;
-  const options = Object.values(SEARCH_ATTRIBUTES).map(
-    ({ name, type }) => `--name ${name} --type ${types[type]}`,
-  );
+  const options = NAMED.map(({ name, type }) => `--name ${name} --type ${type}`);
   return `Let an administrator run: temporal operator search-attribute create --namespace ${namespace} ${options.join(' ')}`;
 }

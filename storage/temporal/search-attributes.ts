@@ -1,14 +1,24 @@
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
-import type { Batch } from '../../domain/batch.ts';
+import { type Batch, oldestVersion } from '../../domain/batch.ts';
 import { partitionName } from '../../domain/partition.ts';
-import { MAX_NAMED_COLLECTIONS, SEARCH_ATTRIBUTES, timeOfVersion } from '../../domain/search-attributes.ts';
+import { MAX_NAMED_COLLECTIONS, SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
+import { timeOfVersion } from '../../domain/version.ts';
 
 /** gRPC status code. */
 const INVALID_ARGUMENT = 3;
 
 /** As Temporal's API numbers their types. */
 const TYPES = { KEYWORD: 2, DATETIME: 6, KEYWORD_LIST: 7 } as const;
+
+/** As its command line names them. */
+const TYPE_WORDS = { KEYWORD: 'Keyword', KEYWORD_LIST: 'KeywordList', DATETIME: 'Datetime' } as const;
+
+/** All of them as the command line takes them. */
+export const NAMED = Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => ({
+  name,
+  type: TYPE_WORDS[type],
+}));
 
 /** All of them with their types, as a namespace registers them. */
 export const REGISTERED: Readonly<Record<string, number>> = Object.fromEntries(
@@ -25,7 +35,7 @@ export interface AttributeUse {
   refused(): void;
   /** They were accepted. */
   accepted(): void;
-  /** Why the last start that had them was refused for them; `undefined` where it was not. */
+  /** Whether the last start that had them was refused for them. */
   isRefused(): boolean;
 }
 
@@ -47,12 +57,11 @@ export function createAttributeUse(): AttributeUse {
 export function attributesOf(batch: Batch): SearchAttributePair[] {
   const { state, collections, partition, oldestWrite } = SEARCH_ATTRIBUTES;
   const names = [...new Set(batch.mutations.map((m) => m.collection))].sort();
-  const oldest = batch.mutations.reduce((min, m) => Math.min(min, m.version), Number.POSITIVE_INFINITY);
   return [
     { key: state, value: 'persisting' },
     { key: collections, value: names.slice(0, MAX_NAMED_COLLECTIONS) },
     { key: partition, value: partitionName(batch.partition) },
-    ...(Number.isFinite(oldest) ? [{ key: oldestWrite, value: timeOfVersion(oldest) }] : []),
+    { key: oldestWrite, value: timeOfVersion(oldestVersion(batch.mutations)) },
   ];
 }
 

@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { slotWorkflowId, WRITE_BEHIND_WORKFLOW } from '../../config/temporal-names.ts';
-import type { Batch, BatchId } from '../../domain/batch.ts';
+import { type Batch, type BatchId, oldestVersion } from '../../domain/batch.ts';
 import type { BatchInput, BatchMemo } from '../../workflows/messages.ts';
 import { batchSummary } from './batch-summary.ts';
 import type { Temporal } from './client.ts';
@@ -69,10 +69,7 @@ async function startOnce(
     batchId: batch.id,
     epoch: batch.epoch,
     entries: batch.mutations.length,
-    oldest: batch.mutations.reduce(
-      (oldest, { version }) => Math.min(oldest, version),
-      Number.MAX_SAFE_INTEGER,
-    ),
+    oldest: oldestVersion(batch.mutations),
   };
   try {
     const handle = await withDeadline(temporal.client, deadlineMs, () =>
