@@ -27,7 +27,8 @@ export function createFigures(deps: {
     const [dependencies = [], summary] = await Promise.all([inTime(deps.health), inTime(deps.summary)]);
     const deadLetters = summary?.deadLetters?.dead;
     return {
-      dependencies,
+      // No dependency: whether operators find batches in Temporal is for readiness to say, and wakes nobody.
+      dependencies: dependencies.filter(({ dependency }) => dependency !== 'search-attributes'),
       partitions: summary?.partitions.flatMap(figuresOf) ?? [],
       ...(deadLetters === undefined ? {} : { deadLetters }),
     };

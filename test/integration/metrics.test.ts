@@ -63,6 +63,8 @@ test('what happens is counted where it happens', async () => {
   for (const dependency of ['redis', 'postgres', 'temporal', 'workers']) {
     expect(sumOf(api, 'holdfast_dependency_up', `"${dependency}"`), dependency).toBe(1);
   }
+  // Readiness lists them, and nothing that waits or is answered needs them.
+  expect(api).not.toContain('search-attributes');
   const worker = await scrapeWorker();
   const persisted = ['outcome="persisted"', 'via="workflow"'];
   expect(sumOf(worker, 'holdfast_persist_attempt_seconds_count', ...persisted)).toBe(1);
