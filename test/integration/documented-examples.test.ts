@@ -10,10 +10,12 @@ import { call, entryUrl, type System, startSystem } from '../support/system.ts';
 const root = join(import.meta.dirname, '..', '..');
 const page = readFileSync(join(root, 'docs', 'http.md'), 'utf8');
 const commands = documentedCommands(page);
-const examples = commands
+const withCurl = commands
   .map((example, index) => ({ ...example, index }))
-  // Those of Operations are about writes that are stuck or set aside: test/integration/operations.test.ts makes such.
-  .filter(({ command, section }) => command.includes('curl') && section !== 'Operations');
+  .filter(({ command }) => command.includes('curl'));
+// Those of Operations are about writes that wait: a test of its own makes one.
+const examples = withCurl.filter(({ section }) => section !== 'Operations');
+const operations = withCurl.filter(({ section }) => section === 'Operations');
 
 /** `--json` came with 7.82, `%header` with 7.84. `undefined`: it will do. */
 const curlProblem = ((): string | undefined => {
@@ -77,6 +79,40 @@ test.skipIf(curlProblem !== undefined).each(examples)('$section: $command', ({ i
   const output = printed.get(index) ?? '';
   expect(missingFrom(output, shown), output).toEqual([]);
 });
+
+test.skipIf(curlProblem !== undefined)(
+  'Operations: the examples answer as shown, of a write that waits',
+  async () => {
+    const session = await system.db.connect();
+    // Rows can be read, and nobody can write them.
+    await session.query('BEGIN; LOCK TABLE documents IN SHARE MODE');
+    try {
+      const ada = entryUrl(system.url, 'carts', 'ada');
+      const { version } = (await call('PUT', ada, { body: 1 })).json;
+      const { pending } = (await call('GET', `${ada}/explanation`)).json;
+      const known = {
+        '1790000000000000': String(version),
+        'write-behind:p00:s03': String(pending.workflowId),
+      };
+      const command = (text: string) =>
+        Object.entries(known).reduce((all, [sample, own]) => all.replaceAll(sample, own), text);
+      run(
+        operations.map((example) => ({ ...example, command: command(example.command) })),
+        system.url,
+      );
+    } finally {
+      await session.query('ROLLBACK');
+      session.release();
+    }
+    const [summary, discard, ...others] = operations;
+    expect(others).toEqual([]);
+    // Its figures are those of an outage; its members are those of any moment.
+    const members = (text: string) => Object.keys(JSON.parse(text));
+    const shown = summary?.shown.join('').replaceAll('[…]', '[]') ?? '';
+    expect(members(shown)).toEqual(members(printed.get(summary?.index ?? 0) ?? ''));
+    expect(missingFrom(printed.get(discard?.index ?? 0) ?? '', discard?.shown ?? [])).toEqual([]);
+  },
+);
 
 test('every example says what it answers, and every kind of request has one', () => {
   for (const { command, shown } of examples) expect(shown, command).not.toEqual([]);

@@ -30,11 +30,12 @@ export function documentedCommands(markdown: string): DocumentedCommand[] {
   return found;
 }
 
-/** What nobody can foresee, in text whose dots are escaped: versions, times, request ids. */
+/** What nobody can foresee, in text whose dots are escaped: versions, times, request ids, batch ids. */
 const UNFORESEEN: readonly (readonly [sample: RegExp, form: string])[] = [
   [/1790\d{12}/g, '\\d{16}'],
   [/\d{4}-\d\d-\d\dT[\d:.\\]+Z/g, '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'],
   [/[0-9a-f]{12}-[0-9a-z]{2}(?=")/g, '[0-9a-f]{12}-[0-9a-z]+'],
+  [/\d+-[0-9a-z]{12}\\\.p\d\d\\\.\d+(?=")/g, '\\d+-[0-9a-z]+\\.p\\d\\d\\.\\d+'],
 ];
 
 /** A line as a pattern: `…` stands for anything. A write may have got further than is shown (`docs/decisions/0005`). */
