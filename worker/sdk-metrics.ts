@@ -1,33 +1,20 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
-/**
- * The native part of the Temporal SDK has metrics of its own, and serves them by itself: on a loopback port that it must be
- * told, from where they are handed on with those of the worker.
- */
-export interface SdkMetrics {
-  readonly bindAddress: string;
-  /** In the text format of Prometheus; empty where they cannot be had. Takes a second at most. */
-  scrape(): Promise<string>;
-}
-
 const SCRAPE_MS = 1_000;
 
-/** @param bindAddress a loopback address with its port. */
-export function sdkMetricsAt(bindAddress: string): SdkMetrics {
-  return {
-    bindAddress,
-    async scrape() {
-      try {
-        const answer = await fetch(`http://${bindAddress}/metrics`, {
-          signal: AbortSignal.timeout(SCRAPE_MS),
-        });
-        return answer.ok ? await answer.text() : '';
-      } catch {
-        return '';
-      }
-    },
-  };
+/**
+ * The native part of the Temporal SDK has metrics of its own, and serves them by itself: on a loopback port that it must be
+ * told, from where they are handed on with those of the worker. In the text format of Prometheus; empty where they cannot be
+ * had. Takes a second at most.
+ */
+export async function scrapeSdk(bindAddress: string): Promise<string> {
+  try {
+    const answer = await fetch(`http://${bindAddress}/metrics`, { signal: AbortSignal.timeout(SCRAPE_MS) });
+    return answer.ok ? await answer.text() : '';
+  } catch {
+    return '';
+  }
 }
 
 /** A port of the loopback address that was free a moment ago. */

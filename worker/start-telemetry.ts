@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Environment } from '../config/environment.ts';
 import { installRuntime } from './logging.ts';
 import { serveMetrics } from './metrics-server.ts';
-import { freeLoopbackAddress, type SdkMetrics, sdkMetricsAt } from './sdk-metrics.ts';
+import { freeLoopbackAddress, scrapeSdk } from './sdk-metrics.ts';
 
 /** The port found for the SDK's metrics may be taken by another program before the SDK has it. */
 const TRIES = 5;
@@ -21,19 +21,20 @@ export async function startTelemetry(
     installRuntime(logger);
     return;
   }
-  const sdk = await installRuntimeWithMetrics(logger);
+  const sdkAddress = await installRuntimeWithMetrics(logger);
   const url = await serveMetrics({ host, port }, async () =>
-    (await Promise.all([scrape(), sdk.scrape()])).join('\n'),
+    (await Promise.all([scrape(), scrapeSdk(sdkAddress)])).join('\n'),
   );
   logger.info({ url }, `metrics at ${url}`);
 }
 
-async function installRuntimeWithMetrics(logger: Logger): Promise<SdkMetrics> {
+/** Answers where the SDK serves its metrics. */
+async function installRuntimeWithMetrics(logger: Logger): Promise<string> {
   for (let tries = 1; ; tries++) {
     const address = await freeLoopbackAddress();
     try {
       installRuntime(logger, address);
-      return sdkMetricsAt(address);
+      return address;
     } catch (error) {
       if (tries >= TRIES) throw error;
     }
