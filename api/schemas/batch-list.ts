@@ -18,6 +18,10 @@ const listed = {
   partition: count,
   state: batchPlace,
   entries: count.nullable(),
+  collections: z
+    .array(collectionName)
+    .nullable()
+    .meta({ description: 'Of its writes, the first 20; `null` where Temporal was not told.' }),
   oldestWriteAt: time.nullable(),
   startedAt: time.nullable(),
   attempts: count,

@@ -76,6 +76,10 @@ export const summary = z
       .object({ dead: count, discarded: count })
       .nullable()
       .meta({ description: 'Each counted up to 100,000.' }),
+    rowsWritten: count.nullable().meta({
+      description:
+        'Rows of entries that were written since PostgreSQL began to count: two summaries tell how fast. It begins again after a crash of PostgreSQL.',
+    }),
     partitions: z.array(partitionSummary),
   })
   .meta({ id: 'Summary', description: 'All that is not yet in PostgreSQL, as of a moment ago.' });

@@ -16,6 +16,8 @@ export interface ListedBatch {
   readonly partition: number;
   readonly state: BatchPlace;
   readonly entries: number | null;
+  /** Of its writes, the first ones in their order. */
+  readonly collections: readonly string[] | null;
   readonly oldestWriteAt: Date | null;
   readonly startedAt: Date | null;
   /** Of what it waits for, the one under way included; 0 where it waits for nothing. */

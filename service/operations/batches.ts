@@ -64,8 +64,9 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
   function listed({ partition }: SlotRun, batch: DescribedBatch): ListedBatch {
     const { workflowId, runId, batchId, state, entries, startedAt, attempts, nextAttemptAt } = batch;
     const oldestWriteAt = batch.oldestVersion === null ? null : timeOfVersion(batch.oldestVersion);
-    const about = { workflowId, runId, batchId, partition, state, entries, oldestWriteAt, startedAt };
-    return { ...about, attempts, lastError: batch.failure, nextAttemptAt, uiUrl: uiUrl(workflowId, runId) };
+    const about = { workflowId, runId, batchId, partition, state, entries, collections: batch.collections };
+    const times = { oldestWriteAt, startedAt };
+    return { ...about, ...times, attempts, lastError: batch.failure, nextAttemptAt, uiUrl: uiUrl(workflowId, runId) };
   }
 
   /** `undefined` where the slot turned out to be free. */
@@ -158,6 +159,7 @@ function stagedBatch({ partition, slot }: SlotRun, batchId: string): ListedBatch
   const workflowId = slotWorkflowId(partition, slot);
   const unknown = {
     entries: null,
+    collections: null,
     oldestWriteAt: null,
     startedAt: null,
     lastError: null,

@@ -59,6 +59,8 @@ export interface Summary extends Waiting {
   /** `null`: not known. */
   readonly allPersisted: boolean | null;
   readonly deadLetters: DeadLetterCounts | null;
+  /** Rows of entries, since PostgreSQL began to count. It begins again after a crash of PostgreSQL. */
+  readonly rowsWritten: number | null;
   readonly unknown: readonly Unknown[];
   readonly partitions: readonly PartitionSummary[];
 }

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../domain/errors.ts';
 import { countDeadLetters } from '../../storage/postgres/dead-letters.ts';
+import { rowsWritten } from '../../storage/postgres/rows-written.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
 import { type PartitionOverview, partitionOverview } from '../../storage/redis/overview.ts';
 import type { Context } from '../context.ts';
@@ -7,7 +8,7 @@ import { beforeDeadline } from '../deadline.ts';
 import { unavailable } from '../trouble.ts';
 import { createBatchLooks } from './batch-looks.ts';
 import { runsOf, summarizePartition, total } from './summarize.ts';
-import type { DeadLetterCounts, Summary, Unknown } from './summary-types.ts';
+import type { Summary, Unknown } from './summary-types.ts';
 
 /** For Redis, then for Temporal; for PostgreSQL meanwhile. Whoever asks would rather have a part of the answer than wait. */
 const SUMMARY_MS = 1_500;
@@ -28,9 +29,13 @@ export function createSummary(ctx: Context): () => Promise<Summary> {
     return await found('redis', beforeDeadline(partitionOverview(ctx.redis, partition), deadlineAt));
   }
 
+  async function inPostgres(): Promise<Pick<Summary, 'deadLetters' | 'rowsWritten'>> {
+    return { deadLetters: await countDeadLetters(ctx.db), rowsWritten: await rowsWritten(ctx.db) };
+  }
+
   async function summarize(): Promise<Summary> {
     const deadlineAt = performance.now() + SUMMARY_MS;
-    const counting = found('postgres', beforeDeadline(countDeadLetters(ctx.db), deadlineAt));
+    const counting = found('postgres', beforeDeadline(inPostgres(), deadlineAt));
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
     const overviews = await Promise.all(partitions.map((partition) => overviewOf(partition, deadlineAt)));
     const now = Date.now();
@@ -53,14 +58,14 @@ export function createSummary(ctx: Context): () => Promise<Summary> {
         unknown: [...('unknown' in overview ? [overview.unknown] : []), ...temporal],
       });
     });
-    const deadLetters: Found<DeadLetterCounts> = await counting;
+    const counted = await counting;
     const all = total(summaries);
     return {
       at: new Date(now),
       allPersisted: allPersisted(all.pendingEntries, all.stagedEntries, all.oldestAgeSeconds),
       ...all,
-      deadLetters: 'value' in deadLetters ? deadLetters.value : null,
-      unknown: [...all.unknown, ...('unknown' in deadLetters ? [deadLetters.unknown] : [])],
+      ...('value' in counted ? counted.value : { deadLetters: null, rowsWritten: null }),
+      unknown: [...all.unknown, ...('unknown' in counted ? [counted.unknown] : [])],
       partitions: summaries,
     };
   }

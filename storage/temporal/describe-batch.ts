@@ -4,6 +4,7 @@ import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/int
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
 import type { BatchId } from '../../domain/batch.ts';
+import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import type { Version } from '../../domain/version.ts';
 import type { BatchState } from '../../workflows/messages.ts';
 import type { Temporal } from './client.ts';
@@ -31,6 +32,8 @@ export interface DescribedBatch {
   readonly startedAt: Date;
   /** How many writes it began with; `null` where the run does not say. */
   readonly entries: number | null;
+  /** Of its writes, the first ones in their order; `null` where it was started without search attributes. */
+  readonly collections: readonly string[] | null;
   /** Of its oldest write, which is its time in µs since 1970; `null` where the run does not say. */
   readonly oldestVersion: Version | null;
   /** Attempts of what it waits for, the one under way included; 0 where it waits for nothing. */
@@ -93,7 +96,7 @@ export async function describeBatch(
   const handle = temporal.client.workflow.getHandle(workflowId, run.runId);
   try {
     const described = await withDeadline(temporal.client, run.deadlineMs, () => handle.describe());
-    const { status, memo, runId, startTime, raw } = described;
+    const { status, memo, runId, startTime, typedSearchAttributes, raw } = described;
     const ended = slotState(status.name);
     const activity = ended === 'open' ? raw.pendingActivities?.[0] : undefined;
     return {
@@ -103,6 +106,7 @@ export async function describeBatch(
       state: ended === 'completed' ? 'done' : ended === 'open' ? standing(activity) : 'ended',
       startedAt: startTime,
       entries: typeof memo?.entries === 'number' ? memo.entries : null,
+      collections: typedSearchAttributes.get(SEARCH_ATTRIBUTES.collections) ?? null,
       oldestVersion: typeof memo?.oldest === 'number' ? memo.oldest : null,
       attempts: activity?.attempt ?? 0,
       failure: await failureOf(temporal, workflowId, activity),

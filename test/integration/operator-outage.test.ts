@@ -60,6 +60,7 @@ test('PostgreSQL stops under load: the summary shows age and reason; it is back:
     allPersisted: false,
     newestError: { type: 'unreachable' },
     deadLetters: null,
+    rowsWritten: null,
   });
   expect(seen.newestError.message).toMatch(/ECONNREFUSED|Connection terminated/);
   expect(seen.unknown).toMatchObject([{ dependency: 'postgres' }]);
@@ -79,6 +80,7 @@ test('PostgreSQL stops under load: the summary shows age and reason; it is back:
     batchId: patient.batchId,
     state: 'retrying',
     lastError: { type: 'unreachable' },
+    collections: ['carts'],
   });
   expect(shown.writes).toHaveLength(1);
   expect(shown.counts).toMatchObject({ total: shown.entries, pending: shown.entries });
@@ -99,6 +101,9 @@ test('PostgreSQL stops under load: the summary shows age and reason; it is back:
   const { batches } = (await ops('GET', 'batches')).json;
   for (const { workflowId } of batches) await ops('POST', `batches/${workflowId}/retry`);
   await allPersisted();
+  await until(async () => (await summary()).rowsWritten >= seen.pendingEntries, {
+    what: 'the summary counts the rows',
+  });
   const { actions } = (await ops('GET', 'actions')).json;
   expect(actions.at(-1)).toMatchObject({ action: 'retry-batch', by: expect.stringMatching(/^api /) });
 });

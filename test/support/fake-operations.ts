@@ -30,6 +30,7 @@ export const FAKE_SUMMARY: Summary = {
   allPersisted: false,
   ...WAITING,
   deadLetters: null,
+  rowsWritten: null,
   partitions: [{ partition: 0, epoch: '1-abc', ...WAITING, unknown: [] }],
 };
 
@@ -40,6 +41,7 @@ export const FAKE_BATCH: ListedBatch = {
   partition: 0,
   state: 'retrying',
   entries: 1,
+  collections: ['carts'],
   oldestWriteAt: new Date(1_790_000_000_000),
   startedAt: new Date(1_790_000_000_200),
   attempts: 4,
