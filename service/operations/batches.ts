@@ -62,11 +62,23 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
   }
 
   function listed({ partition }: SlotRun, batch: DescribedBatch): ListedBatch {
-    const { workflowId, runId, batchId, state, entries, startedAt, attempts, nextAttemptAt } = batch;
+    const { workflowId, runId, batchId, state, entries, collections, startedAt, attempts } = batch;
     const oldestWriteAt = batch.oldestVersion === null ? null : timeOfVersion(batch.oldestVersion);
-    const about = { workflowId, runId, batchId, partition, state, entries, collections: batch.collections };
-    const times = { oldestWriteAt, startedAt };
-    return { ...about, ...times, attempts, lastError: batch.failure, nextAttemptAt, uiUrl: uiUrl(workflowId, runId) };
+    return {
+      workflowId,
+      runId,
+      batchId,
+      partition,
+      state,
+      entries,
+      collections,
+      oldestWriteAt,
+      startedAt,
+      attempts,
+      lastError: batch.failure,
+      nextAttemptAt: batch.nextAttemptAt,
+      uiUrl: uiUrl(workflowId, runId),
+    };
   }
 
   /** `undefined` where the slot turned out to be free. */
