@@ -1,5 +1,7 @@
 import type { Route } from './route.ts';
 import { decodePayloads, encodePayloads } from './routes/codec.ts';
+import { consoleAsset } from './routes/console-asset.ts';
+import { consolePage, consoleSlash } from './routes/console-page.ts';
 import { correctDeadLetter } from './routes/correct-dead-letter.ts';
 import { deleteEntry } from './routes/delete-entry.ts';
 import { discardDeadLetter } from './routes/discard-dead-letter.ts';
@@ -62,6 +64,9 @@ export const ROUTES: readonly Route[] = [
   resume,
   events,
   listActions,
+  consolePage,
+  consoleSlash,
+  consoleAsset,
   readyz,
   livez,
   metrics,

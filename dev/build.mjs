@@ -1,5 +1,5 @@
 // @ts-check
-// `npm run build`: compiles to dist/, copies what is not TypeScript, bundles the workflows. Does nothing when nothing
+// `npm run build`: compiles to dist/, copies what is not TypeScript, bundles the workflows and the console. Does nothing when nothing
 // changed. Plain JavaScript, for it is what compiles the rest.
 import { createHash } from 'node:crypto';
 import {
@@ -16,6 +16,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundleConsole, consoleFiles } from './bundle-console.mjs';
 import { withLock } from './lock.mjs';
 import { runTool } from './run-tool.mjs';
 
@@ -51,7 +52,8 @@ function inputs() {
   const single = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) =>
     join(root, name),
   );
-  for (const file of [...single, ...sourceFolders().flatMap((folder) => filesBelow(join(root, folder)))]) {
+  const folders = [...sourceFolders(), 'console'];
+  for (const file of [...single, ...folders.flatMap((folder) => filesBelow(join(root, folder)))]) {
     const { size, mtimeMs } = statSync(file);
     hash.update(`${relative(root, file)} ${size} ${mtimeMs}\n`);
   }
@@ -69,6 +71,7 @@ function outputOf(source) {
 
 function upToDate() {
   if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== inputs()) return false;
+  if (!consoleFiles(dist).every((file) => existsSync(file))) return false;
   return !hasWorkflows() || bundles.every(({ file }) => existsSync(file));
 }
 
@@ -90,10 +93,15 @@ async function compile() {
   return code;
 }
 
+/** @param {string} file */
+function isBundle(file) {
+  return bundles.some((bundle) => file.startsWith(bundle.file)) || consoleFiles(dist).includes(file);
+}
+
 /** Outputs whose source is gone would still be found by an import. */
 function removeLeftovers() {
   for (const file of filesBelow(dist)) {
-    if (!/\.js(\.map)?$/.test(file) || bundles.some((bundle) => file.startsWith(bundle.file))) continue;
+    if (!/\.js(\.map)?$/.test(file) || isBundle(file)) continue;
     const source = join(root, relative(dist, file)).replace(/\.js(\.map)?$/, '.ts');
     if (!existsSync(source)) rmSync(file);
   }
@@ -154,6 +162,8 @@ export async function build() {
     removeLeftovers();
     copyScripts();
     await bundleWorkflows();
+    const bundled = await bundleConsole(root, dist);
+    if (bundled !== 0) return bundled;
     writeFileSync(stampFile, stamp);
     console.log(`build: done in ${((Date.now() - begin) / 1_000).toFixed(1)} s`);
     return 0;

@@ -33,14 +33,15 @@ const LAYERS = {
   activities: { may: ['storage', 'domain', 'config'], types: ['workflows'] },
   // The worker is a process entry as a whole.
   worker: { may: ['activities', 'workflows', 'storage', 'telemetry', 'config'] },
-  console: { may: [] },
+  // Runs in a browser: what goes over the wire it knows by its types.
+  console: { may: [], types: ['api'], packages: ['preact', 'uplot', 'zod'] },
   deploy: { may: [] },
   dev: { may: ['*'] },
   bench: { may: ['*'] },
   test: { may: ['*'] },
 };
 
-const SOURCE = /\.(ts|mts|cts|js|mjs|cjs)$/;
+const SOURCE = /\.(ts|tsx|mts|cts|js|mjs|cjs)$/;
 const ROOT = resolve(process.argv[2] ?? '.');
 
 const isInside = (file, folder) => file === folder || file.startsWith(`${folder}/`);

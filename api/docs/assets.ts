@@ -1,16 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-
-export interface Asset {
-  /** Holds a digest of the content, so that a copy of it never goes out of date. */
-  readonly file: string;
-  readonly type: 'text/javascript; charset=utf-8' | 'text/css; charset=utf-8';
-  readonly content: Buffer;
-  readonly gzipped: Buffer;
-}
+import { type Asset, createAsset, loadedOnce } from '../asset.ts';
 
 export interface Assets {
   readonly script: Asset;
@@ -35,37 +25,12 @@ const START = `SwaggerUIBundle({
 `;
 
 const require = createRequire(import.meta.url);
-const gzipped = promisify(gzip);
-
-let assets: Promise<Assets> | undefined;
-
-/**
- * The files of the page, out of the pinned package: no path of a request ever leads to a file. Read and compressed when the
- * page is first asked for, since few processes ever are; off the event loop, for it takes some 100 ms.
- */
-export function docsAssets(): Promise<Assets> {
-  assets ??= loadAssets().catch((error: unknown) => {
-    assets = undefined;
-    throw error;
-  });
-  return assets;
-}
-
-async function loadAssets(): Promise<Assets> {
+/** The files of the page, out of the pinned package: no path of a request ever leads to a file. */
+export const docsAssets = loadedOnce(async (): Promise<Assets> => {
   const [script, style, start] = await Promise.all([
-    asset('swagger-ui', 'js', await readFile(require.resolve('swagger-ui-dist/swagger-ui-bundle.js'))),
-    asset('swagger-ui', 'css', await readFile(require.resolve('swagger-ui-dist/swagger-ui.css'))),
-    asset('start', 'js', Buffer.from(START)),
+    createAsset('swagger-ui', 'js', await readFile(require.resolve('swagger-ui-dist/swagger-ui-bundle.js'))),
+    createAsset('swagger-ui', 'css', await readFile(require.resolve('swagger-ui-dist/swagger-ui.css'))),
+    createAsset('start', 'js', Buffer.from(START)),
   ]);
   return { script, style, start };
-}
-
-async function asset(name: string, extension: 'js' | 'css', content: Buffer): Promise<Asset> {
-  const digest = createHash('sha256').update(content).digest('hex').slice(0, 16);
-  return {
-    file: `${name}.${digest}.${extension}`,
-    type: `text/${extension === 'js' ? 'javascript' : 'css'}; charset=utf-8`,
-    content,
-    gzipped: await gzipped(content),
-  };
-}
+});

@@ -1,8 +1,7 @@
-import { type Asset, docsAssets } from '../docs/assets.ts';
-import { requestId } from '../middleware/request-id.ts';
+import { type Asset, assetResponse } from '../asset.ts';
+import { docsAssets } from '../docs/assets.ts';
 import { HttpError } from '../problem.ts';
 import type { Route } from '../route.ts';
-import { SECURITY_HEADERS } from '../security-headers.ts';
 
 /** `GET /docs/{file}`: what the page of `/docs` asks for. */
 export const docsAsset: Route = {
@@ -17,18 +16,6 @@ export const docsAsset: Route = {
     if (asset === undefined) {
       throw new HttpError('route-not-found', 'The page of /docs has no such file; reload it.');
     }
-    const zipped = /\bgzip\b(?!;q=0(?:\.0*)?(?:,|$))/.test(
-      c.env.incoming.headers['accept-encoding']?.toString() ?? '',
-    );
-    return new Response(new Uint8Array(zipped ? asset.gzipped : asset.content), {
-      headers: {
-        'content-type': asset.type,
-        ...(zipped ? { 'content-encoding': 'gzip' } : {}),
-        vary: 'accept-encoding',
-        'cache-control': 'public, max-age=31536000, immutable',
-        'x-request-id': requestId(c.env),
-        ...SECURITY_HEADERS,
-      },
-    });
+    return assetResponse(c, asset);
   },
 };

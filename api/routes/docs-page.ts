@@ -1,20 +1,7 @@
 import { z } from 'zod';
 import { type Assets, docsAssets } from '../docs/assets.ts';
-import { requestId } from '../middleware/request-id.ts';
+import { pageResponse } from '../page.ts';
 import type { Route } from '../route.ts';
-import { SECURITY_HEADERS } from '../security-headers.ts';
-
-/** Nothing from anywhere else, no script and no style in the page. `data:` is for the icons in the style sheet. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 /** `GET /docs`: the OpenAPI document as a page that can send requests. Works without any other server. */
 export const docsPage: Route = {
@@ -29,17 +16,7 @@ export const docsPage: Route = {
     answers: { 200: { description: 'The page.', type: 'text/html', schema: z.string() } },
     problems: [],
   },
-  handler: () => async (c) =>
-    new Response(page(await docsAssets()), {
-      headers: {
-        'content-type': 'text/html; charset=utf-8',
-        'cache-control': 'no-cache',
-        'referrer-policy': 'no-referrer',
-        'x-request-id': requestId(c.env),
-        ...SECURITY_HEADERS,
-        'content-security-policy': POLICY,
-      },
-    }),
+  handler: () => async (c) => pageResponse(c, page(await docsAssets())),
 };
 
 function page({ script, style, start }: Assets): string {

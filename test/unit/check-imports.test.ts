@@ -83,6 +83,7 @@ describe('types only', () => {
   const cases = [
     ['storage/temporal', 'workflows/messages.ts'],
     ['workflows', 'activities/create-activities.ts'],
+    ['console', 'api/app.ts'],
   ] as const;
 
   test.each(cases)('%s may import types of %s', (folder, leaf) => {

@@ -1,0 +1,42 @@
+import type { Batch, Summary } from './wire.ts';
+
+/** A batch that is in no trouble by its state is, once its oldest write is older than this, in s. */
+const LATE_S = 15;
+
+/** Whether it is worth asking which batches are in trouble. */
+export function anyTroubled({ batches, oldestAgeSeconds }: Summary): boolean {
+  return batches.stuck + batches.retrying + batches.ended > 0 || (oldestAgeSeconds ?? 0) >= LATE_S;
+}
+
+/** The batches that a person should see, those with the newest error first. `now`: ms since 1970. */
+export function troubled(batches: readonly Batch[], now: number): Batch[] {
+  const late = ({ oldestWriteAt }: Batch) =>
+    oldestWriteAt !== null && now - Date.parse(oldestWriteAt) >= LATE_S * 1_000;
+  const inTrouble = (batch: Batch) =>
+    batch.lastError !== null || ['stuck', 'retrying', 'ended'].includes(batch.state) || late(batch);
+  const errorAt = ({ lastError }: Batch) => (lastError === null ? 0 : Date.parse(lastError.at));
+  return batches
+    .filter((batch) => batch.state !== 'done' && inTrouble(batch))
+    .sort((a, b) => errorAt(b) - errorAt(a) || a.workflowId.localeCompare(b.workflowId));
+}
+
+/**
+ * The order in which to show batches while somebody is about to press a button: those that were shown stay where they are, what
+ * is new comes last.
+ */
+export function heldOrder(shown: readonly string[], batches: readonly Batch[]): Batch[] {
+  const place = new Map(shown.map((id, i) => [id, i]));
+  const placeOf = ({ batchId }: Batch) => place.get(batchId) ?? Number.POSITIVE_INFINITY;
+  return batches
+    .map((batch, i) => ({ batch, i }))
+    .sort((a, b) => {
+      const [x, y] = [placeOf(a.batch), placeOf(b.batch)];
+      return x === y ? a.i - b.i : x - y;
+    })
+    .map(({ batch }) => batch);
+}
+
+/** The collections of the batches, sorted. */
+export function collectionsOf(batches: readonly Batch[]): string[] {
+  return [...new Set(batches.flatMap(({ collections }) => collections ?? []))].sort();
+}

@@ -1,0 +1,116 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { HISTORY_S } from '../model/history.ts';
+
+/** One line of a chart. */
+export interface Line<S> {
+  readonly name: string;
+  /** A custom property of the style sheet. */
+  readonly colour: string;
+  readonly of: (sample: S) => number | null;
+}
+
+interface Props<S> {
+  readonly title: string;
+  readonly lines: readonly Line<S>[];
+  /** Oldest first; `at` is in s since 1970. */
+  readonly samples: readonly (S & { readonly at: number })[];
+  readonly format: (value: number | null | undefined) => string;
+}
+
+const HEIGHT = 160;
+/** Lines of one chart differ by more than their colour. */
+const DASHES = [[], [6, 3], [2, 2], [8, 2, 2, 2], [1, 4]];
+/** Less than this on the axis would make a wall of a few writes. */
+const LEAST_TOP = 1;
+
+/** A chart of lines over time; its caption says the newest values in words. */
+export function Chart<S>({ title, lines, samples, format }: Props<S>) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const last = samples.at(-1);
+
+  useEffect(() => {
+    const target = box.current;
+    if (target === null) return;
+    const dark = matchMedia('(prefers-color-scheme: dark)');
+    const draw = () => {
+      const data = plot.current?.data ?? dataOf(lines, []);
+      plot.current?.destroy();
+      plot.current = new uPlot(optionsOf(lines, format, target.clientWidth), data, target);
+    };
+    const resized = new ResizeObserver(() => {
+      plot.current?.setSize({ width: target.clientWidth, height: HEIGHT });
+    });
+    draw();
+    dark.addEventListener('change', draw);
+    resized.observe(target);
+    return () => {
+      dark.removeEventListener('change', draw);
+      resized.disconnect();
+      plot.current?.destroy();
+      plot.current = undefined;
+    };
+  }, [lines, format]);
+
+  useEffect(() => plot.current?.setData(dataOf(lines, samples)), [lines, samples]);
+
+  return (
+    <figure>
+      <figcaption>
+        <strong>{title}</strong>
+        <ul class="legend">
+          {lines.map((line) => (
+            <li key={line.name} class={line.colour.slice(2)}>
+              {line.name} <b>{last === undefined ? '…' : format(line.of(last))}</b>
+            </li>
+          ))}
+        </ul>
+      </figcaption>
+      <div ref={box} class="plot" aria-hidden="true" />
+    </figure>
+  );
+}
+
+function dataOf<S>(lines: readonly Line<S>[], samples: Props<S>['samples']): uPlot.AlignedData {
+  return [samples.map(({ at }) => at), ...lines.map((line) => samples.map((sample) => line.of(sample)))];
+}
+
+function optionsOf<S>(lines: readonly Line<S>[], format: Props<S>['format'], width: number): uPlot.Options {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const axis = {
+    stroke: colour('--quiet'),
+    grid: { stroke: colour('--edge'), width: 1 },
+    ticks: { show: false },
+  };
+  const font = '11px system-ui, sans-serif';
+  return {
+    width,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: {
+      x: { time: true, range: (_, __, newest) => [(newest ?? 0) - HISTORY_S, newest ?? 0] },
+      y: { range: (_, __, most) => [0, Math.max(LEAST_TOP, (most ?? 0) * 1.1)] },
+    },
+    axes: [
+      { ...axis, font, space: 70, values: (_, times) => times.map(timeOfDay) },
+      { ...axis, font, size: 62, values: (_, values) => values.map((value) => format(value)) },
+    ],
+    series: [
+      {},
+      ...lines.map(({ name, colour: property }, i) => ({
+        label: name,
+        stroke: colour(property),
+        width: 2,
+        dash: DASHES[i] ?? [],
+        points: { show: false },
+      })),
+    ],
+  };
+}
+
+function timeOfDay(seconds: number): string {
+  return new Date(seconds * 1_000).toTimeString().slice(0, 5);
+}

@@ -1,0 +1,117 @@
+import { useCallback, useState } from 'preact/hooks';
+import { count, counted } from '../model/format.ts';
+import { back, current, forward, type Pages } from '../model/pages.ts';
+import type { Batch, ShownBatch } from '../model/wire.ts';
+import { useApi } from './api-context.ts';
+import { Dialog } from './dialog.tsx';
+import { Pager } from './pager.tsx';
+import { ReasonForm } from './reason-form.tsx';
+import { Table } from './table.tsx';
+import { usePolled } from './use-polled.ts';
+
+const LIMIT = 25;
+/** The API takes no more at once. */
+const MAX_CHOSEN = 1_000;
+
+type Write = ShownBatch['writes'][number];
+interface Discarded {
+  readonly entries: readonly { readonly outcome: string }[];
+}
+
+interface Props {
+  readonly batch: Batch;
+  readonly onClose: () => void;
+}
+
+const nameOf = ({ collection, key }: Write) => `${collection}/${key}`;
+
+/** Gives up writes of a batch, those that are chosen by name and no others. */
+export function DiscardWrites({ batch, onClose }: Props) {
+  const api = useApi();
+  const [pages, setPages] = useState<Pages<number>>([0]);
+  const [chosen, setChosen] = useState<ReadonlyMap<string, Write>>(new Map());
+  const [outcome, setOutcome] = useState('');
+  const path = `/ops/v1/batches/${encodeURIComponent(batch.workflowId)}`;
+  const after = current(pages);
+  const ask = useCallback(
+    (signal: AbortSignal) => api.json<ShownBatch>('GET', `${path}?limit=${LIMIT}&after=${after}`, { signal }),
+    [api, path, after],
+  );
+  const { value, problem } = usePolled(ask, 0);
+  const isOther = value !== undefined && value.batchId !== batch.batchId;
+  const toggle = (write: Write) => {
+    const next = new Map(chosen);
+    if (!next.delete(nameOf(write))) next.set(nameOf(write), write);
+    setChosen(next);
+  };
+  const discard = async (reason: string) => {
+    const entries = [...chosen.values()].map(({ collection, key, version }) => ({
+      collection,
+      key,
+      version,
+    }));
+    const body = JSON.stringify({ entries, reason });
+    const discarded = await api.json<Discarded>('POST', `${path}/discard`, { body });
+    setChosen(new Map());
+    setOutcome(outcomes(discarded));
+  };
+  return (
+    <Dialog title={`Discard writes of ${batch.workflowId}`} onClose={onClose}>
+      <p>
+        A discarded write will never be in PostgreSQL; its entry shows its former value again. This cannot be
+        taken back. The other writes of the batch are persisted as if nothing had happened.
+      </p>
+      {problem === undefined ? null : <p class="problem">{problem}</p>}
+      {isOther ? <p class="problem">The batch is settled by now; its slot carries another one.</p> : null}
+      {value === undefined || isOther ? null : (
+        <>
+          <Table
+            caption={`What the batch began with, ${counted(value.entries ?? 0, 'write')}`}
+            columns={['Discard', 'Collection', 'Key', 'Value']}
+          >
+            {value.writes.map((write) => (
+              <tr key={nameOf(write)}>
+                <td data-label="Discard">
+                  <input
+                    type="checkbox"
+                    aria-label={`Discard ${nameOf(write)}`}
+                    checked={chosen.has(nameOf(write))}
+                    onChange={() => toggle(write)}
+                  />
+                </td>
+                <td data-label="Collection">{write.collection}</td>
+                <th scope="row" data-label="Key">
+                  {write.key}
+                </th>
+                <td data-label="Value">
+                  {write.deleted ? 'a deletion' : `${count(write.valueLength)} characters`}
+                </td>
+              </tr>
+            ))}
+          </Table>
+          <Pager
+            of="writes"
+            onBack={pages.length > 1 ? () => setPages(back(pages)) : undefined}
+            onNext={value.next === null ? undefined : () => setPages(forward(pages, value.next ?? 0))}
+          />
+          <ReasonForm
+            label={`Discard ${counted(chosen.size, 'write')} for good`}
+            missing={chosen.size === 0 ? 'Choose what to discard.' : tooMany(chosen.size)}
+            act={discard}
+          />
+        </>
+      )}
+      <p role="status">{outcome}</p>
+    </Dialog>
+  );
+}
+
+function tooMany(chosen: number): string {
+  return chosen > MAX_CHOSEN ? `Choose ${count(MAX_CHOSEN)} at most.` : '';
+}
+
+function outcomes({ entries }: Discarded): string {
+  const counts = new Map<string, number>();
+  for (const { outcome } of entries) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  return [...counts].map(([outcome, number]) => `${count(number)} ${outcome}`).join(', ');
+}

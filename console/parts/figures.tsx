@@ -1,0 +1,44 @@
+import { bytes, count, duration } from '../model/format.ts';
+import { batchesInWords } from '../model/verdict.ts';
+import type { Summary } from '../model/wire.ts';
+import { Section } from './section.tsx';
+
+/** The API counts no further. */
+const COUNTED = 100_000;
+
+/** The figures of this moment. */
+export function Figures({ summary }: { readonly summary: Summary }) {
+  const { pendingEntries, stagedEntries, stagedBytes, slots, slotsInUse, batches, deadLetters } = summary;
+  const nothingWaits = summary.oldestAgeSeconds === null && summary.allPersisted === true;
+  const dead = deadLetters?.dead ?? null;
+  return (
+    <Section id="figures" title="Now">
+      <dl class="figures">
+        <Figure name="Oldest unpersisted write">
+          {nothingWaits ? 'none' : duration(summary.oldestAgeSeconds)}
+        </Figure>
+        <Figure name="Entries not persisted">{count(pendingEntries)}</Figure>
+        <Figure name="Of them in Redis alone">
+          {count(stagedEntries)} <small>{bytes(stagedBytes)}</small>
+        </Figure>
+        <Figure name="Open batches">{batchesInWords(batches)}</Figure>
+        <Figure name="Slots in use">
+          {count(slotsInUse)} <small>of {count(slots)}</small>
+        </Figure>
+        <Figure name="Dead letters">
+          {count(dead)}
+          {dead === COUNTED ? ' or more' : ''}
+        </Figure>
+      </dl>
+    </Section>
+  );
+}
+
+function Figure({ name, children }: { readonly name: string; readonly children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
