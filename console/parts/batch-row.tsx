@@ -19,7 +19,7 @@ export function BatchRow({ batch, onRetry, onDone, onDiscard }: Props) {
   return (
     <tr>
       <th scope="row" data-label="Batch">
-        {workflowId}
+        <code>{workflowId}</code>
         <small>
           partition {partition}
           {collections === null ? '' : `, ${collections.join(', ')}`}

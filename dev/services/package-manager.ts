@@ -2,17 +2,22 @@ import { spawn } from 'node:child_process';
 import type { Progress } from '../problem.ts';
 import { onPath, run } from './programs.ts';
 
-/** How each package manager gets Redis, without asking anything. */
-const MANAGERS: readonly { readonly program: string; readonly commands: readonly (readonly string[])[] }[] = [
+/** What a program is called by each package manager; left out where none of its packages will do. */
+export type PackageNames = Readonly<Partial<Record<'apt-get' | 'dnf' | 'apk' | 'brew', string>>>;
+
+/** How each package manager gets a package without asking anything; before it, what it needs. */
+const MANAGERS: readonly {
+  readonly program: 'apt-get' | 'dnf' | 'apk';
+  readonly before: readonly (readonly string[])[];
+  readonly install: readonly string[];
+}[] = [
   {
     program: 'apt-get',
-    commands: [
-      ['update', '-q'],
-      ['install', '-q', '-y', '--no-install-recommends', 'redis-server'],
-    ],
+    before: [['update', '-q']],
+    install: ['install', '-q', '-y', '--no-install-recommends'],
   },
-  { program: 'dnf', commands: [['install', '-y', 'redis']] },
-  { program: 'apk', commands: [['add', '--no-progress', 'redis']] },
+  { program: 'dnf', before: [], install: ['install', '-y'] },
+  { program: 'apk', before: [], install: ['add', '--no-progress'] },
 ];
 
 /** What goes before a command so that it runs as root without a question; undefined when that cannot be had. */
@@ -27,21 +32,28 @@ async function asRoot(): Promise<readonly string[] | undefined> {
 }
 
 /**
- * Installs Redis with the system's package manager where that needs no question.
+ * Installs a program with the system's package manager where that needs no question.
  * @returns what was tried, as half a sentence. Whether the program is there now is for the caller to look at.
  */
-export async function installWithPackageManager(what: string, progress: Progress): Promise<string> {
+export async function installWithPackageManager(
+  what: string,
+  packages: PackageNames,
+  progress: Progress,
+): Promise<string> {
   const brew = onPath('brew')[0];
-  if (brew && process.getuid?.() !== 0) return install(what, brew, [['install', 'redis']], progress);
-  const manager = MANAGERS.find(({ program }) => onPath(program).length > 0);
-  if (!manager) return 'no package manager that we know (apt-get, dnf, apk, brew)';
+  if (brew && packages.brew && process.getuid?.() !== 0) {
+    return install(what, brew, [['install', packages.brew]], progress);
+  }
+  const manager = MANAGERS.find(({ program }) => packages[program] && onPath(program).length > 0);
+  if (!manager) return `no package manager that we know (${Object.keys(packages).join(', ')})`;
   const prefix = await asRoot();
   if (!prefix) return `${manager.program} needs root, and "sudo -n" is not allowed here`;
   const [command = manager.program, ...args] = [...prefix, manager.program];
+  const commands = [...manager.before, [...manager.install, packages[manager.program] ?? '']];
   return install(
     what,
     command,
-    manager.commands.map((rest) => [...args, ...rest]),
+    commands.map((rest) => [...args, ...rest]),
     progress,
   );
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Problem, type Progress } from '../problem.ts';
 import { until } from '../until.ts';
 import { type Child, startChild, untilReady } from './child.ts';
-import { installWithPackageManager } from './package-manager.ts';
+import { installWithPackageManager, type PackageNames } from './package-manager.ts';
 import { onPath, versionOf } from './programs.ts';
 
 /** What a Redis server of ours is reached at. */
@@ -24,6 +24,8 @@ export interface RedisOptions {
   /** More `--name value` settings. */
   readonly settings?: readonly string[];
 }
+
+const PACKAGES: PackageNames = { 'apt-get': 'redis-server', dnf: 'redis', apk: 'redis', brew: 'redis' };
 
 async function newEnough(program: string): Promise<boolean> {
   const version = await versionOf(program, /v=(\d+)\.(\d+)/);
@@ -45,7 +47,7 @@ async function redisOnPath(): Promise<string | undefined> {
 export async function findRedis(progress: Progress): Promise<string> {
   const found = await redisOnPath();
   if (found) return found;
-  const tried = await installWithPackageManager('Redis', progress);
+  const tried = await installWithPackageManager('Redis', PACKAGES, progress);
   const installed = await redisOnPath();
   if (installed) return installed;
   throw new Problem(
