@@ -40,8 +40,6 @@ export function createApi(key: string | undefined, send: typeof fetch = fetch): 
     const { body, signal, also = [] } = options;
     const response = await send(path, {
       method,
-      cache: 'no-store',
-      credentials: 'same-origin',
       headers: {
         ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),

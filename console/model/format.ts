@@ -13,6 +13,7 @@ export function counted(value: number, one: string, many = `${one}s`): string {
 /** How long something has waited: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return UNKNOWN;
+  if (seconds === 0) return '0 s';
   if (seconds < 1) return `${(Math.floor(seconds * 10) / 10).toFixed(1)} s`;
   const whole = Math.floor(seconds);
   const pair = (value: number, unit: string, rest: number, small: string) =>

@@ -43,26 +43,43 @@ export function remember(samples: readonly Sample[], summary: Summary): readonly
   const { pendingEntries: pending, stagedEntries: staged, batches } = summary;
   const nothingWaits = summary.oldestAgeSeconds === null && pending === 0;
   const ageSeconds = nothingWaits ? 0 : summary.oldestAgeSeconds;
-  const now = { at, pending, staged, ageSeconds, batches, rows: summary.rowsWritten ?? last?.rows ?? null };
+  const now: Measured = {
+    at,
+    pending,
+    staged,
+    ageSeconds,
+    batches,
+    rows: summary.rowsWritten ?? last?.rows ?? null,
+  };
   const kept = samples.filter((sample) => sample.at > at - HISTORY_S);
-  const before = kept.filter((sample) => sample.at <= at - RATE_S).at(-1) ?? kept[0];
-  return [...kept, { ...now, rates: before === undefined ? UNKNOWN : ratesBetween(before, now) }];
+  const known = [...kept.filter((sample) => sample.at >= at - RATE_S), now];
+  return [...kept, { ...now, rates: ratesIn(known) }];
 }
 
-function ratesBetween(before: Omit<Sample, 'rates'>, now: Omit<Sample, 'rates'>): Rates {
-  const seconds = now.at - before.at;
-  const grown = (a: number | null, b: number | null) => (a === null || b === null ? null : (b - a) / seconds);
-  const persisted = grown(before.rows, now.rows);
+type Measured = Omit<Sample, 'rates'>;
+
+/** From samples of some seconds, oldest first. */
+function ratesIn(samples: readonly Measured[]): Rates {
+  const persisted = growth(samples, ({ rows }) => rows);
   // PostgreSQL began to count again.
   if (persisted === null || persisted < 0) return UNKNOWN;
-  const reached = (growth: number | null) => (growth === null ? null : Math.max(0, persisted + growth));
+  const reached = (grown: number | null) => (grown === null ? null : Math.max(0, persisted + grown));
   return {
-    accepted: reached(grown(before.pending, now.pending)),
-    queued: reached(grown(inTemporal(before), inTemporal(now))),
+    accepted: reached(growth(samples, ({ pending }) => pending)),
+    queued: reached(growth(samples, inTemporal)),
     persisted,
   };
 }
 
-function inTemporal({ pending, staged }: Pick<Sample, 'pending' | 'staged'>): number | null {
+/** By how much a second a figure grew; `null` where it is not known now, or was not before. */
+function growth(samples: readonly Measured[], of: (sample: Measured) => number | null): number | null {
+  const [first] = samples.filter((sample) => of(sample) !== null);
+  const last = samples.at(-1);
+  if (first === undefined || last === undefined || first.at === last.at) return null;
+  const [from, to] = [of(first), of(last)];
+  return from === null || to === null ? null : (to - from) / (last.at - first.at);
+}
+
+function inTemporal({ pending, staged }: Measured): number | null {
   return pending === null || staged === null ? null : Math.max(0, pending - staged);
 }

@@ -89,7 +89,7 @@ function persisted({ deadLetters }: Summary): Verdict {
 
 /** What holds writes up, as far as anybody said. */
 function causeOf({ newestError, unknown }: Summary, down: readonly Dependency[]): string {
-  if (newestError !== null) return `${newestError.type}: ${newestError.message}`;
+  if (newestError !== null) return `${newestError.message} (${newestError.type})`;
   const [first] = down;
   if (first !== undefined) return `${first.dependency}: ${first.problem}`;
   return unknown.map(({ dependency, problem }) => `${dependency}: ${problem}`).join('; ');

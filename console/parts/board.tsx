@@ -23,8 +23,8 @@ export function Board({ summary, samples, readiness }: Props) {
     <main>
       <Draining draining={summary.draining} />
       <Figures summary={summary} />
-      <Troubled summary={summary} />
       <Charts samples={samples} />
+      <Troubled summary={summary} />
       <DeadLetters counts={summary.deadLetters} />
       <Partitions partitions={summary.partitions} />
       <Dependencies readiness={readiness} />

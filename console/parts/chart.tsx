@@ -1,6 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { HISTORY_S } from '../model/history.ts';
 
 /** One line of a chart. */
 export interface Line<S> {
@@ -18,9 +17,11 @@ interface Props<S> {
   readonly format: (value: number | null | undefined) => string;
 }
 
-const HEIGHT = 160;
+const HEIGHT = 130;
 /** Lines of one chart differ by more than their colour. */
 const DASHES = [[], [6, 3], [2, 2], [8, 2, 2, 2], [1, 4]];
+/** The least that the axis of time spans, in s. */
+const LEAST_S = 120;
 /** Less than this on the axis would make a wall of a few writes. */
 const LEAST_TOP = 1;
 
@@ -91,12 +92,15 @@ function optionsOf<S>(lines: readonly Line<S>[], format: Props<S>['format'], wid
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { time: true, range: (_, __, newest) => [(newest ?? 0) - HISTORY_S, newest ?? 0] },
+      x: {
+        time: true,
+        range: (_, oldest, newest) => [Math.min(oldest ?? 0, (newest ?? 0) - LEAST_S), newest ?? 0],
+      },
       y: { range: (_, __, most) => [0, Math.max(LEAST_TOP, (most ?? 0) * 1.1)] },
     },
     axes: [
-      { ...axis, font, space: 70, values: (_, times) => times.map(timeOfDay) },
-      { ...axis, font, size: 62, values: (_, values) => values.map((value) => format(value)) },
+      { ...axis, font, size: 24, space: 60, values: (_, times) => times.map(timeOfDay) },
+      { ...axis, font, size: 58, space: 28, values: (_, values) => values.map((value) => format(value)) },
     ],
     series: [
       {},

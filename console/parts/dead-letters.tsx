@@ -102,7 +102,7 @@ function Row({ letter, onShow, onDone }: RowProps) {
   return (
     <tr>
       <th scope="row" data-label="Entry">
-        {key} <small>{collection}</small>
+        <code>{key}</code> <small>{collection}</small>
       </th>
       <td data-label="Why">
         <b>{sqlstate}</b> {reason ?? message}

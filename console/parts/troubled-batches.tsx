@@ -1,5 +1,5 @@
 import { useCallback, useRef, useState } from 'preact/hooks';
-import { counted } from '../model/format.ts';
+import { count, counted } from '../model/format.ts';
 import { anyTroubled, collectionsOf, heldOrder, troubled } from '../model/troubled.ts';
 import type { Batch, BatchPage, Summary } from '../model/wire.ts';
 import { ActionButton } from './action-button.tsx';
@@ -15,6 +15,8 @@ import { usePolled } from './use-polled.ts';
 const EVERY_MS = 2_000;
 /** Past it, figures are of more use than rows. */
 const MAX_PAGES = 3;
+/** More than a screen of them is shown to whoever asks for it. */
+const SHOWN = 10;
 const COLUMNS = ['Batch', 'State', 'Waits', 'Why', 'Do'];
 
 interface Found {
@@ -29,19 +31,21 @@ export function Troubled({ summary }: { readonly summary: Summary }) {
   const isTroubled = anyTroubled(summary);
   const ask = useCallback(
     async (signal: AbortSignal): Promise<Found> => {
-      const batches: Batch[] = [];
+      // Batches move while pages are read: one may be on two.
+      const batches = new Map<string, Batch>();
       let after: string | null = '';
       for (let page = 0; page < MAX_PAGES && after !== null; page += 1) {
         const query = new URLSearchParams({ limit: '100', after });
         const answer: BatchPage = await api.json('GET', `/ops/v1/batches?${query}`, { signal });
-        batches.push(...answer.batches);
+        for (const batch of answer.batches) batches.set(batch.workflowId, batch);
         after = answer.next;
       }
-      return { batches: troubled(batches, Date.now()), more: after !== null };
+      return { batches: troubled([...batches.values()], Date.now()), more: after !== null };
     },
     [api],
   );
   const { value, problem, refresh } = usePolled(isTroubled ? ask : undefined, EVERY_MS);
+  const [showsAll, setShowsAll] = useState(false);
   const [discarding, setDiscarding] = useState<Batch>();
   const { list, heading, isHeld } = useFocusFallback();
   const order = useRef<readonly string[]>([]);
@@ -67,7 +71,7 @@ export function Troubled({ summary }: { readonly summary: Summary }) {
             onDone={refresh}
           />
           <Table caption="Batches that do not get on, newest error first" columns={COLUMNS}>
-            {batches.map((batch) => (
+            {batches.slice(0, showsAll ? batches.length : SHOWN).map((batch) => (
               <BatchRow
                 key={batch.batchId}
                 batch={batch}
@@ -80,6 +84,11 @@ export function Troubled({ summary }: { readonly summary: Summary }) {
               />
             ))}
           </Table>
+          {batches.length > SHOWN ? (
+            <button type="button" aria-pressed={showsAll} onClick={() => setShowsAll(!showsAll)}>
+              Show all {count(batches.length)}
+            </button>
+          ) : null}
         </div>
       )}
       {discarding === undefined ? null : (

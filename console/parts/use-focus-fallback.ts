@@ -15,11 +15,16 @@ export function useFocusFallback(): {
   const heading = useRef<HTMLHeadingElement>(null);
   const held = useRef<Element | undefined>(undefined);
   useEffect(() => {
-    const { activeElement } = document;
-    const lost = held.current !== undefined && !held.current.isConnected;
-    if (lost && (activeElement === null || activeElement === document.body)) heading.current?.focus();
-    held.current =
-      activeElement !== null && list.current?.contains(activeElement) ? activeElement : undefined;
+    const note = ({ target }: FocusEvent) => {
+      held.current = target instanceof Element && list.current?.contains(target) ? target : undefined;
+    };
+    document.addEventListener('focusin', note);
+    return () => document.removeEventListener('focusin', note);
+  }, []);
+  useEffect(() => {
+    if (held.current?.isConnected !== false) return;
+    held.current = undefined;
+    if (document.activeElement === document.body) heading.current?.focus();
   });
   return {
     list,

@@ -48,8 +48,8 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 }
 
 /** Keeps a picture for docs/ where `SCREENSHOTS` is set: tests leave the tree as it is. */
-export async function screenshot(page: Page, name: string, fullPage = false): Promise<void> {
+export async function screenshot(page: Page, name: string): Promise<void> {
   if (!process.env.SCREENSHOTS) return;
   mkdirSync(DOCS, { recursive: true });
-  await page.screenshot({ path: join(DOCS, `${name}.png`), fullPage });
+  await page.screenshot({ path: join(DOCS, `${name}.png`) });
 }

@@ -119,7 +119,8 @@ const TELLING = ['etag', 'cache-status', 'preference-applied', 'idempotent-repla
 export function documentProblems(method: string, target: string, answer: SeenAnswer): string[] {
   const path = target.split('?')[0] as string;
   const template = templateOf(path);
-  if (template === undefined) return /^\/docs\//.test(path) ? [] : expectProblem(answer, 'route-not-found');
+  if (template === undefined)
+    return /^\/(docs|console)\//.test(path) ? [] : expectProblem(answer, 'route-not-found');
   const item = document.paths[template] as Readonly<Record<string, OperationNode>>;
   const name = method.toLowerCase();
   const operation = item[name === 'head' ? 'get' : name];
