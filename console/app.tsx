@@ -10,13 +10,15 @@ import { VerdictBanner } from './parts/verdict-banner.tsx';
 
 /** The page: a question for a key where the API wants one, else all there is to see. */
 export function App() {
-  const [key, setKey] = useState(() => readKey(sessionStorage));
-  const api = useMemo(() => createApi(key), [key]);
+  // An object, so that the same key can be tried once more.
+  const [access, setAccess] = useState(() => ({ key: readKey(sessionStorage) }));
+  const { key } = access;
+  const api = useMemo(() => createApi(access.key), [access]);
   const { summary, samples, connection, receivedAt } = useFollow(api);
   const readiness = useReadiness(api);
   const changeKey = (next: string | undefined) => {
     keepKey(sessionStorage, next);
-    setKey(next);
+    setAccess({ key: next });
   };
   if (connection.state === 'locked') {
     const refusal = key === undefined && connection.status === 401 ? undefined : connection.why;

@@ -21,6 +21,7 @@ export async function welcome({ url, addresses, needsKey }: Welcome): Promise<st
     '',
     `  API              ${url}`,
     `  API docs         ${await docs(url)}`,
+    `  Console          ${url}/console`,
     `  Temporal Web UI  ${addresses.TEMPORAL_UI_URL}`,
     '  Addresses        .holdfast/env',
     '',

@@ -11,7 +11,6 @@ import type { summary } from '../../api/schemas/summary.ts';
 export type Summary = z.output<typeof summary>;
 export type BatchCounts = Summary['batches'];
 export type PartitionSummary = Summary['partitions'][number];
-export type BatchTrouble = NonNullable<Summary['newestError']>;
 export type BatchPage = z.output<typeof batchList>;
 export type Batch = BatchPage['batches'][number];
 export type ShownBatch = z.output<typeof shownBatch>;

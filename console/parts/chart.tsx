@@ -18,8 +18,8 @@ interface Props<S> {
 }
 
 const HEIGHT = 130;
-/** Lines of one chart differ by more than their colour. */
-const DASHES = [[], [6, 3], [2, 2], [8, 2, 2, 2], [1, 4]];
+/** Lines of one chart differ by more than their colour; the style sheet draws the legend likewise. */
+const DASHES = [[], [6, 3], [2, 2], [12, 2], [1, 4]];
 /** The least that the axis of time spans, in s. */
 const LEAST_S = 120;
 /** Less than this on the axis would make a wall of a few writes. */
@@ -61,8 +61,8 @@ export function Chart<S>({ title, lines, samples, format }: Props<S>) {
       <figcaption>
         <strong>{title}</strong>
         <ul class="legend">
-          {lines.map((line) => (
-            <li key={line.name} class={line.colour.slice(2)}>
+          {lines.map((line, i) => (
+            <li key={line.name} class={`${line.colour.slice(2)} dash-${i + 1}`}>
               {line.name} <b>{last === undefined ? '…' : format(line.of(last))}</b>
             </li>
           ))}

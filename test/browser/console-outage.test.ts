@@ -147,6 +147,7 @@ inBrowser(
     await shown(verdict('Everything is persisted.'), 40_000);
     await gone(rows());
     await shown(section('What operators did').getByText(id));
+    await page.evaluate('scrollTo(0, 0)');
     await screenshot(page, 'console-healthy');
   },
 );
