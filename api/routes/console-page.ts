@@ -32,9 +32,14 @@ export const consoleSlash: Route = {
   access: 'public',
   operation: null,
   handler: () => async (c) =>
-    new Response(null, {
+    new Response('/console', {
       status: 308,
-      headers: { location: '/console', 'x-request-id': requestId(c.env), ...SECURITY_HEADERS },
+      headers: {
+        'content-type': 'text/plain; charset=utf-8',
+        location: '/console',
+        'x-request-id': requestId(c.env),
+        ...SECURITY_HEADERS,
+      },
     }),
 };
 
