@@ -9,7 +9,8 @@ const END_OF_VALUE = /[,\]}\s]|$/g;
 export function jsonMembers(json: string): Record<string, string> | undefined {
   let at = json.search(/\S/);
   if (json[at] !== '{') return undefined;
-  const members: Record<string, string> = {};
+  // Without a prototype: "__proto__" is a name like any other.
+  const members: Record<string, string> = Object.create(null);
   at = skipSpace(json, at + 1);
   while (at < json.length && json[at] !== '}') {
     const name = at;

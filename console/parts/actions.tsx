@@ -10,7 +10,7 @@ import { usePolled } from './use-polled.ts';
 
 const LIMIT = 20;
 /** Colleagues act, too. */
-const EVERY_MS = 10_000;
+const EVERY_MS = 5_000;
 
 /** Who did what, newest first. Discards are among the dead letters. */
 export function Actions() {

@@ -13,6 +13,7 @@ test('the members of an object, put together again, are the object', () => {
       expect(JSON.stringify(Object.fromEntries(parsed))).toBe(JSON.stringify(object));
     }),
   );
+  expect(jsonMembers('{"__proto__": 1}')).toHaveProperty('__proto__', '1');
   expect(jsonMembers('[1]')).toBeUndefined();
 });
 
