@@ -1,5 +1,5 @@
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
 import {
   accessibilityProblems,
@@ -46,8 +46,8 @@ beforeAll(async () => {
   });
   watched = await openPage(browser);
   page = watched.page;
-  await page.goto(`${system.url}/console`);
 });
+beforeEach(() => page?.goto(`${system.url}/console`).then(() => {}));
 afterAll(async () => {
   await browser?.close();
   await system?.stop();
@@ -240,6 +240,7 @@ inBrowser(`a poison write is among the dead letters, is corrected there, and is 
   await shown(
     section('Look at an entry').getByRole('article', { name: 'Row' }).getByText('12345678901234567890'),
   );
+  await shown(section('What operators did').getByText('correct-dead-letter'));
 });
 
 inBrowser(`ten thousand dead letters are a page like any other${skipped}`, async () => {
@@ -250,9 +251,6 @@ inBrowser(`ten thousand dead letters are a page like any other${skipped}`, async
   await page.reload();
   const letters = section('Dead letters');
   await shown(letters.getByText('10,000 in all.'));
-  for (const action of ['retry-batch', 'correct-dead-letter']) {
-    await shown(section('What operators did').getByText(action));
-  }
   await shown(letters.getByText('many-25', { exact: true }));
   expect(performance.now() - began).toBeLessThan(5_000);
   await letters.getByRole('button', { name: 'Next page' }).click();
