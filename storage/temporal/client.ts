@@ -2,17 +2,33 @@ import { hostname } from 'node:os';
 import {
   Client,
   Connection,
+  type ConnectionLike,
   makeGrpcRetryInterceptor,
+  ScheduleClient,
+  WorkflowClient,
   type WorkflowClientInterceptor,
 } from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
+import { forgoAsyncContext, timely } from './call-deadline.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 import { type AttributeUse, createAttributeUse } from './search-attributes.ts';
 
+/** What can be called. Made for one deadline, and not to be kept beyond it. */
+export interface TemporalCalls {
+  readonly workflow: WorkflowClient;
+  readonly schedule: ScheduleClient;
+  /** The server's own API. */
+  readonly service: ConnectionLike['workflowService'];
+  readonly operatorService: ConnectionLike['operatorService'];
+}
+
 /** The one connection of a process to Temporal. */
 export interface Temporal {
+  /** Its calls have no deadline, whatever its `withDeadline` says. */
   readonly client: Client;
+  /** Makes one or more calls that end within `ms` milliseconds together. Errors are the client's own: see `withDeadline`. */
+  within<T>(ms: number, work: (calls: TemporalCalls) => Promise<T>): Promise<T>;
   readonly taskQueue: string;
   /** Whether its starts carry search attributes. */
   readonly attributes: AttributeUse;
@@ -89,17 +105,39 @@ export function connectTemporal({
       'grpc.max_reconnect_backoff_ms': 2_000,
     },
   });
-  const client = new Client({
-    connection,
+  forgoAsyncContext(connection);
+  const common = {
     namespace: environment.TEMPORAL_NAMESPACE,
-    dataConverter: { payloadCodecs: [createPayloadCodec(environment)] },
     identity: `${name} ${process.pid}@${hostname()}`,
-    // What a closed batch holds is read from its history, never computed by replaying it.
-    workflow: { queryRejectCondition: 'NOT_OPEN' },
-    ...(interceptor === undefined ? {} : { interceptors: { workflow: [interceptor] } }),
+  };
+  // What a closed batch holds is read from its history, never computed by replaying it.
+  const workflow = { queryRejectCondition: 'NOT_OPEN' } as const;
+  const interceptors = interceptor === undefined ? [] : [interceptor];
+  const client = new Client({
+    ...common,
+    connection,
+    dataConverter: { payloadCodecs: [createPayloadCodec(environment)] },
+    workflow,
+    interceptors: { workflow: interceptors },
   });
+  const { loadedDataConverter: dataConverter } = client.options;
   return {
     client,
+    async within(ms, work) {
+      const view = timely(connection, Date.now() + ms);
+      return await work({
+        workflow: new WorkflowClient({
+          ...common,
+          ...workflow,
+          dataConverter,
+          interceptors,
+          connection: view,
+        }),
+        schedule: new ScheduleClient({ ...common, dataConverter, connection: view }),
+        service: view.workflowService,
+        operatorService: view.operatorService,
+      });
+    },
     taskQueue: environment.TEMPORAL_TASK_QUEUE,
     attributes: createAttributeUse(),
     async close() {
