@@ -1,4 +1,18 @@
-import type { Connection, ConnectionLike } from '@temporalio/client';
+import type { Connection, ConnectionLike, ScheduleClient, WorkflowClient } from '@temporalio/client';
+
+/** What can be called. Made for one deadline, and not to be kept beyond it. */
+export interface TemporalCalls {
+  readonly workflow: WorkflowClient;
+  readonly schedule: ScheduleClient;
+  /** The server's own API. */
+  readonly service: ConnectionLike['workflowService'];
+  readonly operatorService: ConnectionLike['operatorService'];
+}
+
+export interface TimelyCalls {
+  /** Makes one or more calls that end within `ms` milliseconds together. Errors are the client's own: see `withDeadline`. */
+  within<T>(ms: number, work: (calls: TemporalCalls) => Promise<T>): Promise<T>;
+}
 
 /**
  * Lets a connection hand a call's deadline and headers on without an AsyncLocalStorage. The first use of one makes Node

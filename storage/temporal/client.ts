@@ -2,33 +2,21 @@ import { hostname } from 'node:os';
 import {
   Client,
   Connection,
-  type ConnectionLike,
   makeGrpcRetryInterceptor,
   ScheduleClient,
   WorkflowClient,
   type WorkflowClientInterceptor,
 } from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
-import { forgoAsyncContext, timely } from './call-deadline.ts';
+import { forgoAsyncContext, type TimelyCalls, timely } from './call-deadline.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 import { type AttributeUse, createAttributeUse } from './search-attributes.ts';
 
-/** What can be called. Made for one deadline, and not to be kept beyond it. */
-export interface TemporalCalls {
-  readonly workflow: WorkflowClient;
-  readonly schedule: ScheduleClient;
-  /** The server's own API. */
-  readonly service: ConnectionLike['workflowService'];
-  readonly operatorService: ConnectionLike['operatorService'];
-}
-
 /** The one connection of a process to Temporal. */
-export interface Temporal {
+export interface Temporal extends TimelyCalls {
   /** Its calls have no deadline, whatever its `withDeadline` says. */
   readonly client: Client;
-  /** Makes one or more calls that end within `ms` milliseconds together. Errors are the client's own: see `withDeadline`. */
-  within<T>(ms: number, work: (calls: TemporalCalls) => Promise<T>): Promise<T>;
   readonly taskQueue: string;
   /** Whether its starts carry search attributes. */
   readonly attributes: AttributeUse;

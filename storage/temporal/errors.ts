@@ -1,5 +1,5 @@
 import { isGrpcServiceError, NamespaceNotFoundError } from '@temporalio/client';
-import type { Temporal, TemporalCalls } from './client.ts';
+import type { TemporalCalls, TimelyCalls } from './call-deadline.ts';
 
 /**
  * Temporal did not answer, not in time, or not as asked. Says nothing about whether the call took effect: a start that
@@ -54,7 +54,7 @@ export function isNoSuchRun(error: unknown): boolean {
  * in. Errors with a meaning of their own (not found, already started) pass as they are.
  */
 export async function withDeadline<T>(
-  temporal: Temporal,
+  temporal: TimelyCalls,
   deadlineMs: number,
   work: (calls: TemporalCalls) => Promise<T>,
 ): Promise<T> {

@@ -4,7 +4,7 @@ import { type Batch, oldestVersion } from '../../domain/batch.ts';
 import { partitionName } from '../../domain/partition.ts';
 import { MAX_NAMED_COLLECTIONS, SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import { timeOfVersion } from '../../domain/version.ts';
-import type { TemporalCalls } from './client.ts';
+import type { TemporalCalls } from './call-deadline.ts';
 
 /** gRPC status code. */
 const INVALID_ARGUMENT = 3;
