@@ -62,12 +62,11 @@ export function createHealth(
   }
 
   const searchAttributes = createSearchAttributeCheck(ctx);
-  const { client } = ctx.temporal;
   const namespace = ctx.environment.TEMPORAL_NAMESPACE;
 
   async function workers(): Promise<void> {
-    const { pollers } = await withDeadline(client, CHECK_MS, () =>
-      client.workflowService.describeTaskQueue({
+    const { pollers } = await withDeadline(ctx.temporal, CHECK_MS, ({ service }) =>
+      service.describeTaskQueue({
         namespace,
         taskQueue: { name: ctx.environment.TEMPORAL_TASK_QUEUE },
         // TASK_QUEUE_TYPE_WORKFLOW
@@ -85,7 +84,7 @@ export function createHealth(
       check('redis', () => ctx.redis.ping()),
       postgres(),
       check('temporal', () =>
-        withDeadline(client, CHECK_MS, () => client.workflowService.describeNamespace({ namespace })),
+        withDeadline(ctx.temporal, CHECK_MS, ({ service }) => service.describeNamespace({ namespace })),
       ),
       check('workers', workers),
       check('search-attributes', searchAttributes),

@@ -9,14 +9,15 @@ const ASK_MS = 1_000;
  * then only a start that was refused for them tells.
  */
 export function createSearchAttributeCheck({ temporal }: Context): () => Promise<void> {
-  const { client, attributes } = temporal;
+  const { attributes, client } = temporal;
+  const { namespace } = client.options;
   let complete = false;
 
   return async () => {
     if (complete && !attributes.isRefused()) return;
-    const missing = await withDeadline(client, ASK_MS, () => missingAttributes(client)).catch(
-      () => undefined,
-    );
+    const missing = await withDeadline(temporal, ASK_MS, ({ operatorService }) =>
+      missingAttributes(operatorService, namespace),
+    ).catch(() => undefined);
     complete = missing?.length === 0;
     if (missing !== undefined && missing.length > 0) {
       throw new Error(`the namespace lacks ${missing.join(', ')}: npm run migrate`);

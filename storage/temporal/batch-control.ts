@@ -21,10 +21,11 @@ async function update<Request extends { readonly notAfter: number }>(
   deadlineMs: number,
   refused: 'batch-not-waiting' | 'invalid-request' = 'invalid-request',
 ): Promise<UpdateAnswer> {
-  const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   try {
-    return await withDeadline(temporal.client, deadlineMs, () =>
-      handle.executeUpdate<UpdateAnswer, [Request]>(name, { args: [request] }),
+    return await withDeadline(temporal, deadlineMs, ({ workflow }) =>
+      workflow
+        .getHandle(run.workflowId, run.runId)
+        .executeUpdate<UpdateAnswer, [Request]>(name, { args: [request] }),
     );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {

@@ -3,15 +3,19 @@ import {
   Client,
   Connection,
   makeGrpcRetryInterceptor,
+  ScheduleClient,
+  WorkflowClient,
   type WorkflowClientInterceptor,
 } from '@temporalio/client';
 import type { Environment } from '../../config/environment.ts';
+import { forgoAsyncContext, type TimelyCalls, timely } from './call-deadline.ts';
 import { connectionSettings } from './connection-settings.ts';
 import { createPayloadCodec } from './payload-codec.ts';
 import { type AttributeUse, createAttributeUse } from './search-attributes.ts';
 
 /** The one connection of a process to Temporal. */
-export interface Temporal {
+export interface Temporal extends TimelyCalls {
+  /** Its calls have no deadline, whatever its `withDeadline` says. */
   readonly client: Client;
   readonly taskQueue: string;
   /** Whether its starts carry search attributes. */
@@ -89,17 +93,39 @@ export function connectTemporal({
       'grpc.max_reconnect_backoff_ms': 2_000,
     },
   });
-  const client = new Client({
-    connection,
+  forgoAsyncContext(connection);
+  const common = {
     namespace: environment.TEMPORAL_NAMESPACE,
-    dataConverter: { payloadCodecs: [createPayloadCodec(environment)] },
     identity: `${name} ${process.pid}@${hostname()}`,
-    // What a closed batch holds is read from its history, never computed by replaying it.
-    workflow: { queryRejectCondition: 'NOT_OPEN' },
-    ...(interceptor === undefined ? {} : { interceptors: { workflow: [interceptor] } }),
+  };
+  // What a closed batch holds is read from its history, never computed by replaying it.
+  const workflow = { queryRejectCondition: 'NOT_OPEN' } as const;
+  const interceptors = interceptor === undefined ? [] : [interceptor];
+  const client = new Client({
+    ...common,
+    connection,
+    dataConverter: { payloadCodecs: [createPayloadCodec(environment)] },
+    workflow,
+    interceptors: { workflow: interceptors },
   });
+  const { loadedDataConverter: dataConverter } = client.options;
   return {
     client,
+    async within(ms, work) {
+      const view = timely(connection, Date.now() + ms);
+      return await work({
+        workflow: new WorkflowClient({
+          ...common,
+          ...workflow,
+          dataConverter,
+          interceptors,
+          connection: view,
+        }),
+        schedule: new ScheduleClient({ ...common, dataConverter, connection: view }),
+        service: view.workflowService,
+        operatorService: view.operatorService,
+      });
+    },
     taskQueue: environment.TEMPORAL_TASK_QUEUE,
     attributes: createAttributeUse(),
     async close() {

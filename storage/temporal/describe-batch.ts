@@ -93,9 +93,10 @@ export async function describeBatch(
   run: SlotRun & { readonly deadlineMs: number },
 ): Promise<DescribedBatch | undefined> {
   const workflowId = slotWorkflowId(run.partition, run.slot);
-  const handle = temporal.client.workflow.getHandle(workflowId, run.runId);
   try {
-    const described = await withDeadline(temporal.client, run.deadlineMs, () => handle.describe());
+    const described = await withDeadline(temporal, run.deadlineMs, ({ workflow }) =>
+      workflow.getHandle(workflowId, run.runId).describe(),
+    );
     const { status, memo, runId, startTime, typedSearchAttributes, raw } = described;
     const ended = slotState(status.name);
     const activity = ended === 'open' ? raw.pendingActivities?.[0] : undefined;

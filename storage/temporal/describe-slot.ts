@@ -56,10 +56,9 @@ export async function describeSlot(
   temporal: Temporal,
   run: SlotRun & { deadlineMs: number },
 ): Promise<SlotDescription> {
-  const handle = temporal.client.workflow.getHandle(slotWorkflowId(run.partition, run.slot), run.runId);
   try {
-    const { status, memo, runId } = await withDeadline(temporal.client, run.deadlineMs, () =>
-      handle.describe(),
+    const { status, memo, runId } = await withDeadline(temporal, run.deadlineMs, ({ workflow }) =>
+      workflow.getHandle(slotWorkflowId(run.partition, run.slot), run.runId).describe(),
     );
     return {
       state: slotState(status.name),

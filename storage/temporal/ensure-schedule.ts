@@ -22,7 +22,6 @@ export async function ensureSchedule(
   { id, workflowType, summary, everyMs }: MaintenanceSchedule,
   deadlineMs: number,
 ): Promise<void> {
-  const { schedule } = temporal.client;
   const wanted = {
     spec: { intervals: [{ every: everyMs }] },
     action: {
@@ -35,7 +34,7 @@ export async function ensureSchedule(
     // One at a time is enough, and what an outage of Temporal missed need not be made up for.
     policies: { overlap: 'SKIP' as const, catchupWindow: '1 minute' as const },
   };
-  await withDeadline(temporal.client, deadlineMs, async () => {
+  await withDeadline(temporal, deadlineMs, async ({ schedule }) => {
     try {
       await schedule.create({ scheduleId: id, ...wanted });
     } catch (error) {

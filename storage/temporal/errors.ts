@@ -1,4 +1,5 @@
 import { isGrpcServiceError, NamespaceNotFoundError } from '@temporalio/client';
+import type { TemporalCalls, TimelyCalls } from './call-deadline.ts';
 
 /**
  * Temporal did not answer, not in time, or not as asked. Says nothing about whether the call took effect: a start that
@@ -53,12 +54,12 @@ export function isNoSuchRun(error: unknown): boolean {
  * in. Errors with a meaning of their own (not found, already started) pass as they are.
  */
 export async function withDeadline<T>(
-  client: { withDeadline<R>(deadline: number, work: () => Promise<R>): Promise<R> },
+  temporal: TimelyCalls,
   deadlineMs: number,
-  work: () => Promise<T>,
+  work: (calls: TemporalCalls) => Promise<T>,
 ): Promise<T> {
   try {
-    return await client.withDeadline(Date.now() + deadlineMs, work);
+    return await temporal.within(deadlineMs, work);
   } catch (error) {
     if (error instanceof NamespaceNotFoundError) {
       throw new TemporalUnreachable(`Temporal has no namespace "${error.namespace}"`, error);

@@ -19,8 +19,8 @@ const CLOSE_EVENT = 2;
 /** One event of the history; `undefined` where the run does not exist. */
 async function readEvent(temporal: Temporal, run: ExactRun, which: 'first' | 'last') {
   try {
-    const response = await withDeadline(temporal.client, run.deadlineMs, () =>
-      temporal.client.workflowService.getWorkflowExecutionHistory({
+    const response = await withDeadline(temporal, run.deadlineMs, ({ service }) =>
+      service.getWorkflowExecutionHistory({
         namespace: temporal.client.options.namespace,
         execution: { workflowId: slotWorkflowId(run.partition, run.slot), runId: run.runId },
         waitNewEvent: false,

@@ -9,10 +9,9 @@ export async function queryStatus(
   run: { readonly workflowId: string; readonly runId: string },
   timeoutMs: number,
 ): Promise<StatusAnswer | undefined> {
-  const handle = temporal.client.workflow.getHandle(run.workflowId, run.runId);
   try {
-    return await temporal.client.withDeadline(Date.now() + timeoutMs, () =>
-      handle.query<StatusAnswer, []>('status'),
+    return await temporal.within(timeoutMs, ({ workflow }) =>
+      workflow.getHandle(run.workflowId, run.runId).query<StatusAnswer, []>('status'),
     );
   } catch {
     return undefined;

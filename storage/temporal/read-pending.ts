@@ -42,13 +42,11 @@ async function query(
   temporal: Temporal,
   request: ReadPendingRequest,
 ): Promise<PendingAnswer | 'closed' | undefined> {
-  const handle = temporal.client.workflow.getHandle(
-    slotWorkflowId(request.partition, request.slot),
-    request.runId,
-  );
   try {
-    return await temporal.client.withDeadline(Date.now() + request.queryTimeoutMs, () =>
-      handle.query<PendingAnswer, []>('pending'),
+    return await temporal.within(request.queryTimeoutMs, ({ workflow }) =>
+      workflow
+        .getHandle(slotWorkflowId(request.partition, request.slot), request.runId)
+        .query<PendingAnswer, []>('pending'),
     );
   } catch (error) {
     if (error instanceof QueryRejectedError || error instanceof WorkflowNotFoundError) return 'closed';

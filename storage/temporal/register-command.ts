@@ -51,14 +51,13 @@ export async function runRegister({ env, print, printError }: RegisterCommand): 
 
 /** Answers those that were missing. */
 async function register(temporal: Temporal): Promise<string[]> {
-  const { client } = temporal;
-  return await withDeadline(client, DEADLINE_MS, async () => {
-    const before = await missingAttributes(client);
+  const { namespace } = temporal.client.options;
+  return await withDeadline(temporal, DEADLINE_MS, async ({ operatorService }) => {
+    const before = await missingAttributes(operatorService, namespace);
     if (before.length === 0) return [];
     // Those that are there already are left as they are.
-    const { namespace } = client.options;
-    await client.connection.operatorService.addSearchAttributes({ namespace, searchAttributes: REGISTERED });
-    const after = await missingAttributes(client);
+    await operatorService.addSearchAttributes({ namespace, searchAttributes: REGISTERED });
+    const after = await missingAttributes(operatorService, namespace);
     if (after.length === 0) return before;
     throw new Refused(`${after.join(', ')} is there with another type`);
   });

@@ -1,9 +1,10 @@
-import { type Client, isGrpcServiceError } from '@temporalio/client';
+import { isGrpcServiceError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { type Batch, oldestVersion } from '../../domain/batch.ts';
 import { partitionName } from '../../domain/partition.ts';
 import { MAX_NAMED_COLLECTIONS, SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
 import { timeOfVersion } from '../../domain/version.ts';
+import type { TemporalCalls } from './call-deadline.ts';
 
 /** gRPC status code. */
 const INVALID_ARGUMENT = 3;
@@ -77,9 +78,11 @@ export function blamesSearchAttributes(error: unknown): boolean {
  * Those that the namespace lacks, or has with another type, each as `name (TYPE)`.
  * @throws whatever the call ends with: not every server lets everybody ask.
  */
-export async function missingAttributes(client: Client): Promise<string[]> {
-  const { namespace } = client.options;
-  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
+export async function missingAttributes(
+  operatorService: TemporalCalls['operatorService'],
+  namespace: string,
+): Promise<string[]> {
+  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
   return Object.values(SEARCH_ATTRIBUTES)
     .filter(({ name }) => customAttributes?.[name] !== REGISTERED[name])
     .map(({ name, type }) => `${name} (${type})`);

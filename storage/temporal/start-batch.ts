@@ -72,8 +72,8 @@ async function startOnce(
     oldest: oldestVersion(batch.mutations),
   };
   try {
-    const handle = await withDeadline(temporal.client, deadlineMs, () =>
-      temporal.client.workflow.start(WRITE_BEHIND_WORKFLOW, {
+    const handle = await withDeadline(temporal, deadlineMs, ({ workflow }) =>
+      workflow.start(WRITE_BEHIND_WORKFLOW, {
         workflowId: slotWorkflowId(batch.partition, slot),
         taskQueue: temporal.taskQueue,
         args: [input],

@@ -28,8 +28,8 @@ export async function startCacheRepair(
     notBefore: repair.notBefore,
   };
   const name = partitionName(repair.partition);
-  await withDeadline(temporal.client, repair.deadlineMs, () =>
-    temporal.client.workflow.start(REPAIR_CACHE_WORKFLOW, {
+  await withDeadline(temporal, repair.deadlineMs, ({ workflow }) =>
+    workflow.start(REPAIR_CACHE_WORKFLOW, {
       workflowId: `repair-cache:${name}:${repair.token}`,
       taskQueue: temporal.taskQueue,
       args: [input],

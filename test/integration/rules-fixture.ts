@@ -135,19 +135,13 @@ function hooked(
 }
 
 function hookedTemporal(temporal: Temporal, hook: () => Hook | undefined): Temporal {
-  const client = new Proxy(temporal.client, {
-    get(target, property) {
-      if (property === 'withDeadline') {
-        return async (deadline: number, work: () => Promise<unknown>) => {
-          await hook()?.();
-          return await target.withDeadline(deadline, work);
-        };
-      }
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === 'function' ? value.bind(target) : value;
+  return {
+    ...temporal,
+    async within(ms, work) {
+      await hook()?.();
+      return await temporal.within(ms, work);
     },
-  });
-  return { ...temporal, client };
+  };
 }
 
 /** A Redis, a database and a namespace, for parts of several processes at once. */

@@ -1,3 +1,4 @@
+import { WorkflowClient } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
 import { type Pending, readPending } from '../../storage/temporal/read-pending.ts';
@@ -32,7 +33,7 @@ it('without a worker the history answers, soon', async () => {
 
 it('the history can be asked at once', async () => {
   const { runId } = await start(1);
-  const query = vi.spyOn(queue.temporal.client.workflow, 'getHandle');
+  const query = vi.spyOn(WorkflowClient.prototype, 'getHandle');
   expect(await read(1, { via: 'history', runId })).toMatchObject({ source: 'history', mutations: MUTATIONS });
   expect(query).toHaveBeenCalledTimes(1);
   query.mockRestore();
