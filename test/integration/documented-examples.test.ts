@@ -83,9 +83,12 @@ test.skipIf(curlProblem !== undefined).each(examples)('$section: $command', ({ i
 test.skipIf(curlProblem !== undefined)(
   'Operations: the examples answer as shown, of a write that waits',
   async () => {
-    const session = await system.db.connect();
-    // Rows can be read, and nobody can write them.
-    await session.query('BEGIN; LOCK TABLE documents IN SHARE MODE');
+    // As a full disk would: no row can be written, and the batch is tried again and again.
+    await system.db.query(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN RAISE EXCEPTION 'refused by the test' USING ERRCODE = '53100'; END $$`);
+    await system.db.query(
+      'CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION refuse()',
+    );
     try {
       const ada = entryUrl(system.url, 'carts', 'ada');
       const { version } = (await call('PUT', ada, { body: 1 })).json;
@@ -101,8 +104,7 @@ test.skipIf(curlProblem !== undefined)(
         system.url,
       );
     } finally {
-      await session.query('ROLLBACK');
-      session.release();
+      await system.db.query('DROP FUNCTION refuse CASCADE');
     }
     const [summary, discard, ...others] = operations;
     expect(others).toEqual([]);
