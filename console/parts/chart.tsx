@@ -24,6 +24,8 @@ const DASHES = [[], [6, 3], [2, 2], [12, 2], [1, 4]];
 const LEAST_S = 120;
 /** Less than this on the axis would make a wall of a few writes. */
 const LEAST_TOP = 1;
+/** Between lines across: most charts count things, and half of one is none. */
+const STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
 
 /** A chart of lines over time; its caption says the newest values in words. */
 export function Chart<S>({ title, lines, samples, format }: Props<S>) {
@@ -100,7 +102,14 @@ function optionsOf<S>(lines: readonly Line<S>[], format: Props<S>['format'], wid
     },
     axes: [
       { ...axis, font, size: 24, space: 60, values: (_, times) => times.map(timeOfDay) },
-      { ...axis, font, size: 58, space: 28, values: (_, values) => values.map((value) => format(value)) },
+      {
+        ...axis,
+        font,
+        size: 58,
+        space: 28,
+        incrs: STEPS,
+        values: (_, values) => values.map((value) => format(value)),
+      },
     ],
     series: [
       {},
