@@ -1,110 +1,127 @@
-import type { LoadRequest, RequestShape } from './load-messages.ts';
-import type { BenchOptions, Workload } from './options.ts';
+import type { ContenderId, Workload } from './names.ts';
+import type { BenchOptions } from './options.ts';
 import type { Services } from './services.ts';
-import { type System, startHoldfast, startPeer } from './systems.ts';
-
-/** Entries that reads choose from. */
-const READ_KEYS = 2_000;
-
-const CARTS = '/v1/collections/carts/entries/';
-const VIEWS = '/v1/collections/page-views/entries/';
+import { startHoldfast } from './start-holdfast.ts';
+import { type Peer, startPeer } from './start-peer.ts';
+import type { System } from './system.ts';
 
 /** One line of a table: a system, and what its writes wait for. */
 export interface Contender {
+  readonly id: ContenderId;
   readonly name: string;
-  /** A peer's letter: the others are compared with it. */
-  readonly letter: 'a' | 'b' | 'c' | undefined;
   readonly system: System;
   readonly workloads: readonly Workload[];
   readonly headers: Readonly<Record<string, string>>;
+  /** The collection that its documents are in. */
+  readonly collection: 'carts' | 'orders';
   /** Acknowledged before PostgreSQL has it, which is then waited for. */
   readonly behind: boolean;
 }
 
-/** What to send: `put` to unique keys that begin with `key`, `increment` of one key, `get` of entries put before. */
-export function requestShape(workload: Workload, contender: Contender, key: string): RequestShape {
-  const { headers } = contender;
-  switch (workload) {
-    case 'put':
-      return {
-        method: 'PUT',
-        path: [CARTS, ''],
-        key,
-        keys: Number.MAX_SAFE_INTEGER,
-        body: 'document',
-        headers,
-      };
-    case 'increment':
-      return { method: 'POST', path: [VIEWS, '/increment'], key: 'hot', keys: 0, body: 'none', headers };
-    case 'get':
-      return { method: 'GET', path: [CARTS, ''], key: 'read-', keys: READ_KEYS, body: 'none', headers };
+type Kind = Pick<Contender, 'id' | 'name' | 'workloads' | 'behind'>;
+
+const WRITES: readonly Workload[] = ['put', 'zipf', 'mixed'];
+
+const PEERS: readonly (Kind & { readonly peer: Peer })[] = [
+  {
+    id: 'a',
+    name: '(a) Hono + Redis',
+    peer: { server: 'redis', needs: ['redis'] },
+    workloads: [...WRITES, 'increment', 'get'],
+    behind: false,
+  },
+  {
+    id: 'b',
+    name: '(b) Hono + PostgreSQL',
+    peer: { server: 'postgres-upsert', needs: ['postgres'] },
+    workloads: [...WRITES, 'increment', 'cold'],
+    behind: false,
+  },
+  {
+    id: 'c',
+    name: '(c) write-through by hand',
+    peer: { server: 'write-through', needs: ['redis', 'postgres'] },
+    workloads: WRITES,
+    behind: false,
+  },
+  {
+    id: 'd',
+    name: '(d) write-behind, BullMQ',
+    peer: { server: 'bullmq', worker: 'bullmq-worker', needs: ['redis', 'postgres'] },
+    workloads: WRITES,
+    behind: true,
+  },
+  {
+    id: 'e',
+    name: '(e) write-behind, stream',
+    peer: { server: 'redis-stream', worker: 'stream-consumer', needs: ['redis', 'postgres'] },
+    workloads: WRITES,
+    behind: true,
+  },
+  {
+    id: 'h',
+    name: '(h) hot row in PostgreSQL',
+    peer: { server: 'postgres-counter', needs: ['postgres'] },
+    workloads: ['increment'],
+    behind: false,
+  },
+  {
+    id: 'w',
+    name: '(w) bare workflow start',
+    peer: { server: 'workflow-start', worker: 'workflow-worker', needs: ['temporal'] },
+    workloads: ['put'],
+    behind: false,
+  },
+];
+
+const HOLDFAST: readonly (Kind & Pick<Contender, 'headers' | 'collection'>)[] = [
+  ...(['cached', 'queued', 'persisted'] as const).map((level) => ({
+    id: level,
+    name: `Holdfast ${level}`,
+    workloads: [...WRITES, 'increment', 'batch'] as const,
+    // `persisted` may be answered with less, when it takes too long: then the row is still to come.
+    behind: true,
+    headers: { prefer: `durability=${level}` },
+    collection: 'carts' as const,
+  })),
+  {
+    id: 'through',
+    name: 'Holdfast write-through',
+    workloads: WRITES,
+    behind: false,
+    headers: {},
+    collection: 'orders',
+  },
+  {
+    id: 'reads',
+    name: 'Holdfast',
+    workloads: ['get', 'cold'],
+    behind: false,
+    headers: {},
+    collection: 'carts',
+  },
+];
+
+/** Starts every system that this run needs, one after the other. */
+export async function startContenders(
+  services: Services,
+  { systems, partitions, cpuProfile }: BenchOptions,
+): Promise<Contender[]> {
+  const contenders: Contender[] = [];
+  for (const { peer, ...kind } of PEERS.filter(({ id }) => systems.includes(id))) {
+    contenders.push({
+      ...kind,
+      system: await startPeer(services, peer),
+      headers: {},
+      collection: 'carts',
+    });
   }
-}
-
-/** Writes the entries that `get` reads. */
-export function fillRequest(contender: Contender): LoadRequest {
-  return {
-    port: contender.system.port,
-    clients: 16,
-    warmupMs: 0,
-    measureMs: 60_000,
-    total: READ_KEYS,
-    shape: { ...requestShape('put', contender, 'read-'), keys: READ_KEYS },
-  };
-}
-
-async function peers(services: Services): Promise<Contender[]> {
-  const peer = { headers: {}, behind: false };
-  return [
-    {
-      ...peer,
-      name: '(a) Hono + Redis',
-      letter: 'a',
-      system: await startPeer(services, 'redis', 'redis'),
-      workloads: ['put', 'increment', 'get'],
-    },
-    {
-      ...peer,
-      name: '(b) Hono + PostgreSQL upsert',
-      letter: 'b',
-      system: await startPeer(services, 'postgres-upsert', 'postgres'),
-      workloads: ['put'],
-    },
-    {
-      ...peer,
-      name: '(c) Hono + PostgreSQL hot row',
-      letter: 'c',
-      system: await startPeer(services, 'postgres-counter', 'postgres'),
-      workloads: ['increment'],
-    },
-  ];
-}
-
-async function holdfast(services: Services, options: BenchOptions, partitions: number): Promise<Contender[]> {
-  const apiNodeArgs =
-    options.cpuProfile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.cpuProfile}`];
-  const system = await startHoldfast(services, { partitions, apiNodeArgs });
-  const suffix = options.partitions.length > 1 ? `, ${partitions} partition${partitions > 1 ? 's' : ''}` : '';
-  const common = { letter: undefined, system };
-  return [
-    ...options.levels.map(
-      (level): Contender => ({
-        ...common,
-        name: `Holdfast ${level}${suffix}`,
-        workloads: ['put', 'increment'],
-        headers: { prefer: `durability=${level}` },
-        behind: true,
-      }),
-    ),
-    { ...common, name: `Holdfast${suffix}`, workloads: ['get'], headers: {}, behind: false },
-  ];
-}
-
-/** Starts every system of this run. */
-export async function startContenders(services: Services, options: BenchOptions): Promise<Contender[]> {
-  const contenders = options.peers ? await peers(services) : [];
-  for (const partitions of options.partitions) {
-    contenders.push(...(await holdfast(services, options, partitions)));
+  const kinds = HOLDFAST.filter(({ id }) => systems.includes(id));
+  const apiNodeArgs = cpuProfile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfile}`];
+  for (const count of kinds.length > 0 ? partitions : []) {
+    const system = await startHoldfast(services, { partitions: count, apiNodeArgs });
+    const suffix = partitions.length > 1 ? `, ${count} partition${count > 1 ? 's' : ''}` : '';
+    contenders.push(...kinds.map((kind) => ({ ...kind, name: `${kind.name}${suffix}`, system })));
   }
   return contenders;
 }

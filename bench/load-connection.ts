@@ -4,13 +4,16 @@ import { connect, type Socket } from 'node:net';
 export interface LoadConnection {
   /** When the request in flight was sent, or was due, on the process's monotonic clock, in ms. */
   startedAt: number;
+  /** The number of the request in flight, and how much it writes. */
+  n: number;
+  writes: number;
   send(request: string): void;
   close(): void;
 }
 
 export interface ConnectionEvents {
-  /** A whole answer has arrived. */
-  answered(connection: LoadConnection, status: number): void;
+  /** A whole answer has arrived: `text`, head and body as Latin-1. */
+  answered(connection: LoadConnection, status: number, text: string): void;
   /** It was closed or broke, `busy`: with a request in flight. */
   broken(connection: LoadConnection, busy: boolean): void;
 }
@@ -40,6 +43,8 @@ export function openConnection(port: number, events: ConnectionEvents): Promise<
     let closing = false;
     const connection: LoadConnection = {
       startedAt: 0,
+      n: 0,
+      writes: 0,
       send(request) {
         busy = true;
         socket.write(request, 'latin1');
@@ -56,9 +61,10 @@ export function openConnection(port: number, events: ConnectionEvents): Promise<
       received = received === '' ? chunk : received + chunk;
       if (!isWholeAnswer(received)) return;
       const status = Number(received.slice(9, 12));
+      const text = received;
       received = '';
       busy = false;
-      events.answered(connection, status);
+      events.answered(connection, status, text);
     });
     socket.once('close', () => {
       if (!closing) events.broken(connection, busy);

@@ -17,25 +17,43 @@ export interface RequestShape {
   readonly method: 'GET' | 'PUT' | 'POST';
   /** What comes before the key in the path, and what comes after it. */
   readonly path: readonly [before: string, after: string];
-  /** Text of the keys. They get the request's number modulo `keys`; with `keys` 0 none, and are all the same. */
+  /** The beginning of every key. */
   readonly key: string;
-  readonly keys: number;
-  /** `document`: a JSON object of about 100 bytes. */
-  readonly body: 'none' | 'document';
+  /** What follows: nothing, the request's number, that modulo `of`, or one of `of` numbers by Zipf's law. */
+  readonly pick: 'nothing' | 'each' | 'cycle' | 'zipf';
+  readonly of: number;
+  /** The bytes of each JSON document; 0: the request has no body. */
+  readonly bytes: number;
+  /** The share of requests that are a GET of the same path instead. */
+  readonly reads: number;
+  /** Documents in one request, as `/v1/batch` takes them; 0: the request is no batch. */
+  readonly batch: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** When a sampled write was acknowledged, by the machine's clock, in ms since 1970; and the number in its key. */
+export type Acknowledged = readonly [n: number, at: number];
+
+/** Requests are counted, but where they are batches: then each operation. */
 export interface LoadResult {
-  /** Requests that succeeded, warm-up and the last ones under way included. */
+  /** All that succeeded, warm-up and the last ones under way included. */
   readonly acknowledged: number;
+  /** Those of them that write. */
+  readonly writes: number;
   /** Those that succeeded within the measured time. */
   readonly measured: number;
   readonly perSecond: number;
-  /** Milliseconds, of those measured. */
+  /** Milliseconds, of the requests measured. */
   readonly p50: number;
   readonly p99: number;
+  readonly p999: number;
   /** How many failed, by status or reason, warm-up included. */
   readonly errors: Readonly<Record<string, number>>;
+  /** The measured time, in ms since 1970. */
+  readonly from: number;
+  readonly until: number;
+  /** Some of the writes measured, where each has a key of its own. */
+  readonly samples: readonly Acknowledged[];
   /** The share of one core that the generator itself used while measuring. Near 1, it is what limits. */
   readonly ownCpu: number;
 }

@@ -1,35 +1,44 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { ROOT } from '../dev/clone.ts';
 import { describeError } from '../dev/problem.ts';
-import { type Contender, fillRequest, startContenders } from './contenders.ts';
+import { chartsOf } from './charts.ts';
+import { type Contender, startContenders } from './contenders.ts';
 import { type LoadProcess, startLoadProcess } from './load-process.ts';
 import { measure } from './measure.ts';
 import { type BenchOptions, readOptions, USAGE, UsageProblem } from './options.ts';
-import { cellsOfRound } from './plan.ts';
-import { type Outcome, report } from './report.ts';
+import type { Outcome } from './outcome.ts';
+import { type Cell, cellsOfRound } from './plan.ts';
+import { report } from './report.ts';
+import { fillRequest } from './request-shape.ts';
 import { type Services, startServices } from './services.ts';
+import { disconnect } from './system.ts';
+import { imageLine, writeReport } from './write-report.ts';
 
 /** Long enough for the hot code of every process to be compiled. */
 const FIRST_RUN_MS = 1_000;
-const RESULTS = 'bench/results/latest.md';
 
 const progress = (line: string) => process.stderr.write(`${line}\n`);
 
 /** The first run of every system under each workload counts for nothing. */
 async function warmUp(
   contenders: readonly Contender[],
-  options: BenchOptions,
+  { scenarios }: BenchOptions,
   load: LoadProcess,
 ): Promise<void> {
-  for (const contender of contenders) {
-    if (options.workloads.includes('get') && contender.workloads.includes('get')) {
-      await load.run(fillRequest(contender));
+  const cells = cellsOfRound(contenders, scenarios, 0);
+  const seen = new Set<string>();
+  const isFirst = (what: string) => seen.size < seen.add(what).size;
+  for (const { scenario, contender } of cells) {
+    const reads = scenario.workload === 'get' || scenario.workload === 'mixed';
+    if (reads && isFirst(`fill ${contender.name}`)) {
+      await load.run(fillRequest(contender, scenario.bytes));
     }
   }
   const timing = { warmupMs: 0, measureMs: FIRST_RUN_MS, rate: undefined };
-  for (const cell of cellsOfRound(contenders, { ...options, clients: [64] }, 0)) {
-    await measure(cell, load, timing);
+  const short = { ...timing, measureMs: FIRST_RUN_MS / 2 };
+  for (const { scenario, contender, round } of cells) {
+    if (!isFirst(`${scenario.workload} ${contender.name}`)) continue;
+    const clients = Math.min(scenario.clients, 64);
+    const cell = { scenario: { ...scenario, clients }, contender, round };
+    await measure(cell, load, scenario.workload === 'put' ? timing : short);
   }
 }
 
@@ -40,12 +49,18 @@ async function runRounds(
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
-    progress(`bench: round ${round + 1} of ${options.rounds}`);
-    for (const cell of cellsOfRound(contenders, options, round)) {
-      outcomes.push({ cell, measurement: await measure(cell, load, options) });
-    }
+    const cells = cellsOfRound(contenders, options.scenarios, round);
+    progress(`bench: round ${round + 1} of ${options.rounds}: ${cells.length} measurements`);
+    for (const cell of cells) outcomes.push(await outcomeOf(cell, load, options));
   }
   return outcomes;
+}
+
+async function outcomeOf(cell: Cell, load: LoadProcess, options: BenchOptions): Promise<Outcome> {
+  const { workload, clients, bytes } = cell.scenario;
+  const { id, name } = cell.contender;
+  const measurement = await measure(cell, load, options);
+  return { workload, clients, bytes, id, name, round: cell.round, measurement };
 }
 
 async function run(options: BenchOptions, services: Services, load: LoadProcess): Promise<void> {
@@ -55,17 +70,14 @@ async function run(options: BenchOptions, services: Services, load: LoadProcess)
     progress('bench: warming up');
     await warmUp(contenders, options, load);
     const outcomes = await runRounds(contenders, options, load);
-    const text = `${report(outcomes, options, services.versions)}\n`;
-    process.stdout.write(text);
+    const charts = chartsOf(outcomes);
+    process.stdout.write(`${report(outcomes, options, services.versions, [])}\n`);
     if (options.write) {
-      const file = join(ROOT, RESULTS);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, text);
-      progress(`bench: written to ${RESULTS}`);
+      const text = report(outcomes, options, services.versions, charts.map(imageLine));
+      progress(`bench: wrote ${writeReport(`${text}\n`, charts)}`);
     }
   } finally {
-    const databases = new Set(contenders.flatMap(({ system }) => system.db ?? []));
-    for (const db of databases) await db.end().catch(() => {});
+    for (const system of new Set(contenders.map((contender) => contender.system))) await disconnect(system);
   }
 }
 

@@ -1,70 +1,103 @@
-import { type Contender, requestShape } from './contenders.ts';
-import { cpuTimesMs } from './cpu-time.ts';
+import { createColdRows } from './cold-rows.ts';
+import { type Lag, lagOf } from './lag.ts';
 import type { LoadResult } from './load-messages.ts';
 import type { LoadProcess } from './load-process.ts';
-import type { BenchOptions, Workload } from './options.ts';
-import { type Backlog, persistedCount, persistedEntries, rowsWritten, untilPersisted } from './persisted.ts';
-import { PARTS, type Part } from './systems.ts';
-
-/** One system under one workload with so many clients, in one round. */
-export interface Cell {
-  readonly workload: Workload;
-  readonly clients: number;
-  readonly contender: Contender;
-  readonly round: number;
-}
+import type { Workload } from './names.ts';
+import type { BenchOptions } from './options.ts';
+import {
+  type Backlog,
+  persistedCount,
+  persistedEntries,
+  rowsWritten,
+  untilPersisted,
+  untilSettled,
+  type WithDatabase,
+} from './persisted.ts';
+import type { Cell } from './plan.ts';
+import { type ByPart, cpuTimesMs, residentMegabytes } from './processes.ts';
+import { type RedisTraffic, redisTraffic } from './redis-traffic.ts';
+import { requestShape } from './request-shape.ts';
+import { PARTS, type Part, type System } from './system.ts';
 
 export interface Measurement extends LoadResult {
   /** CPU time in µs a request, by part of the system, until the last write was persisted. */
-  readonly cpuMicros: Readonly<Partial<Record<Part, number>>>;
+  readonly cpuMicros: ByPart;
+  /** What Redis was sent for each request, until the last write was persisted. */
+  readonly redis: RedisTraffic | undefined;
   readonly rowsPerWrite: number | undefined;
   readonly backlog: Backlog | undefined;
+  readonly lag: Lag | undefined;
+  /** Resident memory in MB, by part of the system, when all was done. */
+  readonly memory: ByPart;
 }
+
+type Timing = Pick<BenchOptions, 'warmupMs' | 'measureMs' | 'rate'>;
 
 let cells = 0;
 
 /** Runs one cell and waits until nothing of it is under way any more, so that the next one has the machine for itself. */
-export async function measure(
-  cell: Cell,
-  load: LoadProcess,
-  timing: Pick<BenchOptions, 'warmupMs' | 'measureMs' | 'rate'>,
-): Promise<Measurement> {
-  const { workload, clients, contender } = cell;
+export async function measure(cell: Cell, load: LoadProcess, timing: Timing): Promise<Measurement> {
+  const { scenario, contender } = cell;
+  const { workload, clients, bytes } = scenario;
   const { system, behind } = contender;
-  const { db } = system;
-  const { warmupMs, measureMs, rate } = timing;
   cells += 1;
   const key = `cell-${cells}-`;
-  const writes = workload !== 'get';
-  const countBefore = behind && workload === 'increment' && db !== undefined ? await persistedCount(db) : 0;
-  const rowsBefore = writes && db !== undefined ? await rowsWritten(db) : 0;
-  const cpuBefore = cpuTimesMs(system.parts);
+  const ms = timing.warmupMs + timing.measureMs;
+  const total = workload === 'cold' ? await createColdRows(system, key, { bytes, ms }) : undefined;
+  const counted =
+    behind && workload === 'increment' && hasDatabase(system) ? await persistedCount(system.db) : 0;
+  const before = await readFigures(system);
 
-  const shape = requestShape(workload, contender, key);
-  const result = await load.run({ port: system.port, clients, warmupMs, measureMs, rate, shape });
+  const shape = requestShape(workload, contender, key, bytes);
+  const result = await load.run({ port: system.port, clients, ...timing, total, shape });
 
-  let backlog: Backlog | undefined;
-  if (behind && writes && db !== undefined) {
-    backlog = await untilPersisted(countBefore + result.acknowledged, () =>
-      workload === 'put' ? persistedEntries(db, key) : persistedCount(db),
-    );
-  }
+  const backlog =
+    behind && result.writes > 0 && hasDatabase(system)
+      ? await caughtUp(workload, system, key, counted + result.writes)
+      : undefined;
+  const after = await readFigures(system);
+  const requests = result.acknowledged;
   return {
     ...result,
-    cpuMicros: cpuPerRequest(cpuBefore, cpuTimesMs(system.parts), result.acknowledged),
+    cpuMicros: cpuPerRequest(before.cpu, after.cpu, requests),
+    redis: trafficPerRequest(before.redis, after.redis, requests),
     rowsPerWrite:
-      writes && db !== undefined && result.acknowledged > 0
-        ? ((await rowsWritten(db)) - rowsBefore) / result.acknowledged
+      result.writes > 0 && before.rows !== undefined && after.rows !== undefined
+        ? (after.rows - before.rows) / result.writes
         : undefined,
     backlog,
+    lag: behind && backlog?.seconds !== undefined ? await lagOf(system, key, result) : undefined,
+    memory: residentMegabytes(system.parts),
   };
 }
 
-function cpuPerRequest(
-  before: Readonly<Partial<Record<Part, number>>>,
-  after: Readonly<Partial<Record<Part, number>>>,
-  requests: number,
-): Partial<Record<Part, number>> {
+function hasDatabase(system: System): system is WithDatabase {
+  return system.db !== undefined;
+}
+
+/** Waits until PostgreSQL has it all. */
+function caughtUp(workload: Workload, system: WithDatabase, key: string, expected: number): Promise<Backlog> {
+  switch (workload) {
+    case 'put':
+    case 'batch':
+      return untilPersisted(expected, () => persistedEntries(system, key));
+    case 'increment':
+      return untilPersisted(expected, () => persistedCount(system.db));
+    default:
+      return untilSettled(system);
+  }
+}
+
+/** What is counted from the start of each process on. */
+async function readFigures(system: System) {
+  return {
+    cpu: cpuTimesMs(system.parts),
+    redis: system.redis && (await redisTraffic(system.redis)),
+    rows: system.db && (await rowsWritten(system.db)),
+  };
+}
+
+function cpuPerRequest(before: ByPart, after: ByPart, requests: number): ByPart {
   const found: Partial<Record<Part, number>> = {};
   for (const part of PARTS) {
     const [from, to] = [before[part], after[part]];
@@ -72,4 +105,16 @@ function cpuPerRequest(
       found[part] = ((to - from) * 1_000) / requests;
   }
   return found;
+}
+
+function trafficPerRequest(
+  before: RedisTraffic | undefined,
+  after: RedisTraffic | undefined,
+  requests: number,
+): RedisTraffic | undefined {
+  if (before === undefined || after === undefined || requests === 0) return undefined;
+  return {
+    bytes: (after.bytes - before.bytes) / requests,
+    commands: (after.commands - before.commands) / requests,
+  };
 }

@@ -1,22 +1,16 @@
 import { parseArgs } from 'node:util';
 import { Problem } from '../dev/problem.ts';
-
-export const WORKLOADS = ['put', 'increment', 'get'] as const;
-export type Workload = (typeof WORKLOADS)[number];
-
-export const LEVELS = ['cached', 'queued'] as const;
-export type Level = (typeof LEVELS)[number];
+import { CONTENDERS, type ContenderId, WORKLOADS } from './names.ts';
+import { everything, QUICK, type Scenario, USUAL } from './scenarios.ts';
 
 export interface BenchOptions {
   readonly rounds: number;
   readonly warmupMs: number;
   readonly measureMs: number;
-  readonly clients: readonly number[];
-  readonly workloads: readonly Workload[];
-  readonly levels: readonly Level[];
+  readonly scenarios: readonly Scenario[];
+  readonly systems: readonly ContenderId[];
   /** One Holdfast is started for each number of partitions. */
   readonly partitions: readonly number[];
-  readonly peers: boolean;
   /** Requests a second, sent on schedule; `undefined` is the closed loop. */
   readonly rate: number | undefined;
   /** Where the API processes leave their CPU profiles at the end. */
@@ -25,18 +19,19 @@ export interface BenchOptions {
 }
 
 export const USAGE = `usage: npm run bench -- [options]
-  --quick               about a minute on a quiet machine: 64 and 256 clients, short rounds
-  --full                also 1,024 clients
+About ten minutes on a quiet machine, unless told otherwise.
+  --quick               about two minutes: what the goals are about, short rounds
+  --full                hours: every workload with 1 to 1,024 clients, documents of 100 B, 1 KB and 32 KB
   --rounds N            rounds, all systems in each (3)
-  --seconds N           measured time of one system in one round (2)
-  --clients N,N,…       connections, each with one request in flight (1,64,256)
-  --only W,W,…          workloads: ${WORKLOADS.join(', ')} (all)
-  --levels L,L,…        what Holdfast's writes wait for: ${LEVELS.join(', ')} (both)
+  --seconds N           measured time of one system in one round (1.5)
+  --only W,W,…          of the workloads ${WORKLOADS.join(', ')} these only
+  --systems S,S,…       of the systems ${CONTENDERS.join(', ')} these only
+  --clients N,N,…       every workload with so many connections, each with one request in flight
+  --sizes N,N,…         documents of so many bytes (100)
   --partitions N,N,…    a Holdfast for each of these settings of PARTITIONS (1)
-  --no-peers            Holdfast alone
   --rate N              N requests a second on schedule instead of the closed loop; latencies count from the schedule
   --cpu-profile FOLDER  the API writes a .cpuprofile there; it costs some speed
-  --write               also writes bench/results/latest.md`;
+  --write               also writes docs/performance.md and its charts`;
 
 /** Wrong arguments: the message says which, and shows the usage. */
 export class UsageProblem extends Problem {
@@ -82,11 +77,11 @@ function parse(args: readonly string[]) {
         full: flag,
         rounds: text,
         seconds: text,
-        clients: text,
         only: text,
-        levels: text,
+        systems: text,
+        clients: text,
+        sizes: text,
         partitions: text,
-        'no-peers': flag,
         rate: text,
         'cpu-profile': text,
         write: flag,
@@ -107,18 +102,25 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
   if (given.help) return undefined;
   const { quick, full } = given;
   if (quick && full) throw new UsageProblem('--quick and --full exclude each other');
-  const usual = quick ? '64,256' : full ? '1,64,256,1024' : '1,64,256';
-  const integers = (name: string, min: number, max: number) => (text: string) =>
-    listOf(name, text, (part) => integerOf(name, part, min, max));
+  const integers = (name: string, min: number, max: number, value: string | undefined) =>
+    value === undefined ? undefined : listOf(name, value, (part) => integerOf(name, part, min, max));
+  const workloads =
+    given.only === undefined ? WORKLOADS : listOf('only', given.only, oneOf('only', WORKLOADS));
+  const clients = integers('clients', 1, 4_096, given.clients);
+  const sizes = integers('sizes', 100, 65_536, given.sizes);
+  const systems = given.systems ?? CONTENDERS.join(',');
+  // Where numbers are asked for, everything is done with those; otherwise what was chosen with care.
+  const scenarios =
+    full || clients !== undefined || sizes !== undefined
+      ? everything(workloads, clients ?? (full ? undefined : [64]), sizes ?? (full ? undefined : [100]))
+      : (quick ? QUICK : USUAL).filter(({ workload }) => workloads.includes(workload));
   return {
     rounds: integerOf('rounds', given.rounds ?? '3', 1, 100),
-    warmupMs: quick ? 150 : 500,
-    measureMs: numberOf('seconds', given.seconds ?? (quick ? '0.5' : '2'), 0.1, 600) * 1_000,
-    clients: integers('clients', 1, 4_096)(given.clients ?? usual),
-    workloads: listOf('only', given.only ?? WORKLOADS.join(','), oneOf('only', WORKLOADS)),
-    levels: listOf('levels', given.levels ?? LEVELS.join(','), oneOf('levels', LEVELS)),
-    partitions: integers('partitions', 1, 100)(given.partitions ?? '1'),
-    peers: !given['no-peers'],
+    warmupMs: quick ? 150 : 400,
+    measureMs: numberOf('seconds', given.seconds ?? (quick ? '0.5' : '1.5'), 0.1, 600) * 1_000,
+    scenarios,
+    systems: listOf('systems', systems, oneOf('systems', CONTENDERS)),
+    partitions: integers('partitions', 1, 100, given.partitions) ?? [1],
     rate: given.rate === undefined ? undefined : integerOf('rate', given.rate, 1, 1_000_000),
     cpuProfile: given['cpu-profile'],
     write: given.write,

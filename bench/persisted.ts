@@ -1,21 +1,29 @@
 import type { Client } from 'pg';
+import type { System } from './system.ts';
 
 /** How long the last acknowledged write may take until it counts as not persisted at all. */
 const PATIENCE_MS = 60_000;
 const EVERY_MS = 50;
 
+export type WithDatabase = System & { readonly db: Client };
+
 /** How far PostgreSQL was behind when the load ended. */
 export interface Backlog {
-  /** Acknowledged writes that were not in PostgreSQL at that moment. */
-  readonly writes: number;
+  /** Acknowledged writes that were not in PostgreSQL at that moment; `undefined`: nobody counted. */
+  readonly writes: number | undefined;
   /** Seconds until all were; `undefined`: they did not arrive. */
   readonly seconds: number | undefined;
 }
 
+/** What follows FROM where rows are looked for by key, so that the primary key is used. All that is written behind is a cart. */
+export function rowsOf({ table }: Pick<System, 'table'>): string {
+  return table === 'documents' ? `documents WHERE collection = 'carts' AND` : 'entries WHERE';
+}
+
 /** How many of the writes to keys with this prefix are in PostgreSQL. */
-export async function persistedEntries(db: Client, prefix: string): Promise<number> {
-  const { rows } = await db.query<{ n: number }>(
-    `SELECT count(*)::integer AS n FROM documents WHERE collection = 'carts' AND key >= $1 AND key < $2`,
+export async function persistedEntries(system: WithDatabase, prefix: string): Promise<number> {
+  const { rows } = await system.db.query<{ n: number }>(
+    `SELECT count(*)::integer AS n FROM ${rowsOf(system)} key >= $1 AND key < $2`,
     [prefix, `${prefix}~`],
   );
   return rows[0]?.n ?? 0;
@@ -39,6 +47,16 @@ export async function untilPersisted(expected: number, persisted: () => Promise<
     const elapsed = performance.now() - begin;
     if (missing === 0) return { writes, seconds: elapsed / 1_000 };
     if (elapsed > PATIENCE_MS) return { writes, seconds: undefined };
+    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+  }
+}
+
+/** The same where writes replace each other, so that rows do not tell how many are there. */
+export async function untilSettled(system: System): Promise<Backlog> {
+  const begin = performance.now();
+  for (;;) {
+    if (await system.settled()) return { writes: undefined, seconds: (performance.now() - begin) / 1_000 };
+    if (performance.now() - begin > PATIENCE_MS) return { writes: undefined, seconds: undefined };
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }

@@ -1,158 +1,87 @@
-import { arch, availableParallelism, cpus, platform } from 'node:os';
-import type { Cell, Measurement } from './measure.ts';
-import type { BenchOptions, Workload } from './options.ts';
-import { ratios, type Spread, spread } from './statistics.ts';
-import { PARTS } from './systems.ts';
+import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { digits, table } from './format.ts';
+import type { BenchOptions } from './options.ts';
+import { type Outcome, summedUp } from './outcome.ts';
+import { PARTS } from './system.ts';
+import { section } from './tables.ts';
+import { verdicts } from './verdicts.ts';
 
-export interface Outcome {
-  readonly cell: Cell;
-  readonly measurement: Measurement;
-}
+const LEGEND = `How it was measured. All systems ran in the same run on the same machine, each with services of its own – PostgreSQL and Temporal
+are one server each, with a database or a namespace for each system, and only the system being measured is sent anything. PostgreSQL
+commits to disk before it answers; every Redis syncs its append-only file each second. The load comes from a process of its own
+over keep-alive connections, each with one request in flight, after a warm-up. Rounds are interleaved: in each, every system has its turn.
 
-const TITLES: Readonly<Record<Workload, string>> = {
-  put: 'PUT of unique keys',
-  increment: 'Increments of one hot key',
-  get: 'GET of cached entries',
-};
+Figures are medians of the rounds, in parentheses the least and the greatest; "× (a)" compares requests/s round by round. Of \`/v1/batch\` each
+operation counts, not the request; but latencies are always those of requests.
 
-/** Which peers a workload's lines are compared with, and under which workload those ran. */
-const BASES: Readonly<Record<Workload, readonly (readonly [letter: 'a' | 'b' | 'c', workload: Workload])[]>> =
-  {
-    put: [
-      ['a', 'put'],
-      ['b', 'put'],
-    ],
-    increment: [
-      ['a', 'increment'],
-      ['b', 'put'],
-      ['c', 'increment'],
-    ],
-    get: [['a', 'get']],
-  };
+- **CPU µs**: processor time for each request until everything was in PostgreSQL, by part (S: HTTP server, R: Redis, W: worker or consumer,
+  P: PostgreSQL, T: Temporal), and the sum. Where processor time is what runs short, compare these.
+- **Redis bytes, commands**: what Redis was sent for each request until then (\`total_net_input_bytes\`, \`total_commands_processed\`, which counts
+  the commands that scripts call, too).
+- **rows**: inserted or updated in PostgreSQL for each acknowledged write, those of books kept beside the entries included.
+- **lag**: from a write's acknowledgement to the \`updated_at\` of its row, of one write in eight, after the run: nothing is asked meanwhile.
+  \`updated_at\` is when the row's transaction began, so the commit comes some milliseconds later. 0: the row came before the acknowledgement.
+- **keeps up**: rows written within the measured time for each write acknowledged within it. Below 1 the backlog grew.
+- **behind**: acknowledged writes that were not in PostgreSQL when the load ended, and the seconds until all were, at worst.
 
-const LEGEND = `Medians of the rounds, in parentheses the least and the greatest. "× (a)" compares requests/s round by round.
-CPU: microseconds a request of each part that the system has, until everything was in PostgreSQL (S: HTTP server, R: Redis,
-W: Holdfast's worker, P: PostgreSQL, T: Temporal), and their sum. Where processor time is what runs short, compare these. Rows: inserted or updated in PostgreSQL for each acknowledged write. Behind: acknowledged writes that were not in PostgreSQL when
-the load ended, and seconds until they were (at worst).`;
+Peers: (a) one Redis command a request, never in a database; (b) one PostgreSQL statement a request, pool of 20: an upsert, in "increments" one of a
+row that nothing else waits for; (c) PostgreSQL, then Redis; (d) Redis and a BullMQ job per write, a worker that upserts 50 at once; (e) Redis and a
+stream, whose consumer upserts up to 1,000 items in one statement; (h) one \`UPDATE\` of the hot row; (w) one start of a workflow that does nothing. Their
+code is in \`bench/peers/\`.`;
 
-function digits(value: number): string {
-  const places = value >= 100 ? 0 : value >= 10 ? 1 : value >= 0.1 || value === 0 ? 2 : 4;
-  return value.toLocaleString('en-US', { minimumFractionDigits: places, maximumFractionDigits: places });
-}
-
-function withRange(values: Spread | undefined): string {
-  if (values === undefined) return '–';
-  if (values.min === values.max) return digits(values.median);
-  return `${digits(values.median)} (${digits(values.min)}–${digits(values.max)})`;
-}
-
-function middle(values: readonly (number | undefined)[]): string {
-  const known = spread(values.filter((value) => value !== undefined));
-  return known === undefined ? '–' : digits(known.median);
-}
-
-function cpuText(measurements: readonly Measurement[]): string {
-  const parts = PARTS.flatMap((part) => {
-    const values = spread(measurements.flatMap(({ cpuMicros }) => cpuMicros[part] ?? []));
-    return values === undefined ? [] : [{ letter: part.charAt(0).toUpperCase(), value: values.median }];
-  });
-  if (parts.length === 0) return '–';
-  const each = parts.map(({ letter, value }) => `${letter} ${Math.round(value)}`).join(' ');
-  return `${each} = ${Math.round(parts.reduce((sum, { value }) => sum + value, 0))}`;
-}
-
-function errorText(measurements: readonly Measurement[]): string {
-  const sums = new Map<string, number>();
-  for (const { errors } of measurements) {
-    for (const [reason, times] of Object.entries(errors)) sums.set(reason, (sums.get(reason) ?? 0) + times);
-  }
-  return sums.size === 0 ? '0' : [...sums].map(([reason, times]) => `${times} × ${reason}`).join(', ');
-}
-
-function backlogText(measurements: readonly Measurement[]): string {
-  const all = measurements.flatMap(({ backlog }) => (backlog === undefined ? [] : [backlog]));
-  if (all.length === 0) return '–';
-  const writes = Math.max(...all.map((backlog) => backlog.writes));
-  const late = all.some((backlog) => backlog.seconds === undefined);
-  const seconds = Math.max(...all.map((backlog) => backlog.seconds ?? 0));
-  return `${digits(writes).replace('.00', '')}, ${late ? 'NOT PERSISTED' : `${digits(seconds)} s`}`;
-}
-
-/** A Markdown table whose columns also line up in a terminal. */
-function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
-  const widths = header.map((name, column) =>
-    Math.max(name.length, ...lines.map((line) => line[column]?.length ?? 0)),
-  );
-  const row = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
-  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
-  return [row(header), rule, ...lines.map(row)].join('\n');
-}
-
-function section(outcomes: readonly Outcome[], workload: Workload, clients: number): string | undefined {
-  const ofRounds = (found: readonly Outcome[]) =>
-    [...found].sort((a, b) => a.cell.round - b.cell.round).map((outcome) => outcome.measurement);
-  const here = outcomes.filter(({ cell }) => cell.workload === workload && cell.clients === clients);
-  const contenders = [
-    ...new Set(outcomes.map(({ cell }) => cell.contender).filter((c) => c.workloads.includes(workload))),
-  ].sort((a, b) => (a.letter ?? 'z').localeCompare(b.letter ?? 'z'));
-  if (here.length === 0) return undefined;
-  const bases = BASES[workload].flatMap(([letter, other]) => {
-    const peer = outcomes.filter(
-      ({ cell }) => cell.contender.letter === letter && cell.workload === other && cell.clients === clients,
-    );
-    return peer.length === 0 ? [] : [{ letter, perSecond: ofRounds(peer).map((m) => m.perSecond) }];
-  });
-  const lines = contenders.map((contender) => {
-    const all = ofRounds(here.filter(({ cell }) => cell.contender === contender));
-    const perSecond = all.map((m) => m.perSecond);
-    return [
-      contender.name,
-      withRange(spread(perSecond)),
-      withRange(spread(all.map((m) => m.p50))),
-      withRange(spread(all.map((m) => m.p99))),
-      errorText(all),
-      ...bases.map(({ letter, perSecond: base }) =>
-        contender.letter === letter ? '1' : withRange(ratios(perSecond, base)),
-      ),
-      cpuText(all),
-      ...(workload === 'get' ? [] : [middle(all.map((m) => m.rowsPerWrite)), backlogText(all)]),
-    ];
-  });
-  const header = [
-    'system',
-    'requests/s',
-    'p50 ms',
-    'p99 ms',
-    'errors',
-    ...bases.map(({ letter }) => `× (${letter})`),
-    'CPU µs',
-    ...(workload === 'get' ? [] : ['rows', 'behind']),
-  ];
-  return `### ${TITLES[workload]}, ${clients} client${clients === 1 ? '' : 's'}\n\n${table(header, lines)}`;
-}
-
-/** The whole report as Markdown. */
+/** The whole report as Markdown. `images`: lines that show the charts. */
 export function report(
   outcomes: readonly Outcome[],
   options: BenchOptions,
   versions: readonly string[],
+  images: readonly string[],
 ): string {
   const loop = options.rate === undefined ? 'closed loop' : `${options.rate} requests/s on schedule`;
-  const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'CPU'} (${platform()} ${arch()}), Node ${process.versions.node}`;
-  const sections = options.workloads.flatMap((workload) =>
-    options.clients.flatMap((clients) => section(outcomes, workload, clients) ?? []),
-  );
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? 'CPU'}, ${memory} GB (${platform()} ${arch()})`;
   const busy = Math.max(0, ...outcomes.map(({ measurement }) => measurement.ownCpu));
   const warning =
     busy > 0.9
       ? [`The load generator used ${digits(busy * 100)} % of a core at times: it may have been the limit.`]
       : [];
   return [
-    '## Holdfast benchmark',
-    `${new Date().toISOString().slice(0, 10)}, ${machine}; ${versions.join(', ')}. ${options.rounds} rounds of ${digits(options.measureMs / 1_000)} s, ${loop}.`,
-    LEGEND,
+    '# Performance',
+    `Measured by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}; ${versions.join(', ')}. ${options.rounds} rounds of ${digits(options.measureMs / 1_000)} s, ${loop}.`,
     ...warning,
-    ...sections,
+    '## Goals',
+    goalTable(outcomes),
+    ...images,
+    '## Results',
+    LEGEND,
+    ...options.scenarios.flatMap((scenario) => section(outcomes, scenario) ?? []),
+    memoryTable(outcomes),
   ].join('\n\n');
+}
+
+function goalTable(outcomes: readonly Outcome[]): string {
+  const lines = verdicts(outcomes).map(({ goal, wanted, measured, reached }) => [
+    goal,
+    wanted,
+    measured,
+    reached,
+  ]);
+  return table(['goal', 'wanted', 'measured', 'reached'], lines);
+}
+
+/** The most that each system ever had. */
+function memoryTable(outcomes: readonly Outcome[]): string {
+  const names = [...new Set(outcomes.map(({ name }) => name))];
+  const lines = names.map((name) => {
+    const own = outcomes.filter((one) => one.name === name);
+    return [
+      name,
+      ...PARTS.map((part) => {
+        const all = summedUp(own.map(({ measurement }) => measurement.memory[part]));
+        return all === undefined ? '–' : digits(all.max);
+      }),
+    ];
+  });
+  const note = `Resident memory in MB, the most of all rounds, after a load. Pages that processes of one part share count once. PostgreSQL and Temporal
+serve all systems: theirs is that of the run so far.`;
+  return ['### Memory', note, table(['system', ...PARTS], lines)].join('\n\n');
 }

@@ -1,25 +1,49 @@
+import { documentBody } from './document-body.ts';
 import type { RequestShape } from './load-messages.ts';
+import { createZipf, seededRandom } from './zipf.ts';
 
-/** A document of 100 bytes whose number keeps its length. */
-function documentBody(n: number): string {
-  const id = String(n).padStart(10, '0');
-  return `{"id":"${id}","items":[{"sku":"A-1001","quantity":2},{"sku":"B-20","quantity":1}],"note":"none"}`;
+/** One request as it is sent. */
+export interface RequestText {
+  readonly text: string;
+  /** How many documents or counters it writes. */
+  readonly writes: number;
+}
+
+/** Answers a function that gives the number in the n-th request's key. */
+function keyNumbers({ pick, of }: RequestShape): (n: number) => number | '' {
+  if (pick === 'nothing') return () => '';
+  if (pick === 'each') return (n) => n;
+  if (pick === 'cycle') return (n) => n % of;
+  return createZipf(of, seededRandom(of));
 }
 
 /** Answers a function that gives the text of the n-th request. What does not change is put together only once. */
-export function requestText(shape: RequestShape): (n: number) => string {
-  const { method, path, key, keys, body, headers } = shape;
-  const lines = Object.entries({ host: '127.0.0.1', ...headers }).map(
-    ([name, value]) => `${name}: ${value}\r\n`,
-  );
-  const before = `${method} ${path[0]}${key}`;
-  const number = (n: number) => (keys === 0 ? '' : String(n % keys));
-  if (body === 'document') {
-    const length = documentBody(0).length;
-    const after = `${path[1]} HTTP/1.1\r\n${lines.join('')}content-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
-    return (n) => before + number(n) + after + documentBody(n);
+export function requestText(shape: RequestShape): (n: number) => RequestText {
+  const { method, path, key, bytes, reads, batch, headers } = shape;
+  const lines = Object.entries({ host: '127.0.0.1', ...headers })
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+  const after = `${path[1]} HTTP/1.1\r\n${lines}`;
+  const withBody = (body: string) =>
+    `${after}content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  if (batch > 0) {
+    return (n) => ({ text: `${method} ${path[0]}${withBody(batchBody(shape, n))}`, writes: batch });
   }
-  const empty = method === 'GET' ? '' : 'content-length: 0\r\n';
-  const after = `${path[1]} HTTP/1.1\r\n${lines.join('')}${empty}\r\n`;
-  return (n) => before + number(n) + after;
+  const numberOf = keyNumbers(shape);
+  const isRead = seededRandom(7);
+  const empty = `${after}content-length: 0\r\n\r\n`;
+  return (n) => {
+    const target = `${path[0]}${key}${numberOf(n)}`;
+    if (method === 'GET' || (reads > 0 && isRead() < reads))
+      return { text: `GET ${target}${after}\r\n`, writes: 0 };
+    return { text: `${method} ${target}${bytes > 0 ? withBody(documentBody(n, bytes)) : empty}`, writes: 1 };
+  };
+}
+
+function batchBody({ key, batch, bytes }: RequestShape, n: number): string {
+  const operations = Array.from({ length: batch }, (_, i) => {
+    const number = n * batch + i;
+    return `{"op":"put","collection":"carts","key":"${key}${number}","value":${documentBody(number, bytes)}}`;
+  });
+  return `{"operations":[${operations.join(',')}]}`;
 }

@@ -1,7 +1,7 @@
-import { createHistogram } from './histogram.ts';
 import { type LoadConnection, openConnection } from './load-connection.ts';
 import type { LoadRequest, LoadResult } from './load-messages.ts';
 import { requestText } from './request-text.ts';
+import { createTally } from './tally.ts';
 
 /** How long the last requests may take after the end. Longer than any server under test lets one take. */
 const PATIENCE_MS = 20_000;
@@ -16,14 +16,12 @@ const OPENING = 64;
 export async function runLoad(request: LoadRequest): Promise<LoadResult> {
   const { port, clients, warmupMs, measureMs, rate, total = Number.POSITIVE_INFINITY } = request;
   const textOf = requestText(request.shape);
-  const histogram = createHistogram();
-  const errors: Record<string, number> = {};
+  const tally = createTally(request.shape);
   const connections = new Set<LoadConnection>();
   const idle: LoadConnection[] = [];
   /** When requests were due that no connection was free for. */
   const due: number[] = [];
   let sent = 0;
-  let acknowledged = 0;
   let inFlight = 0;
   let stopped = false;
   let finished = () => {};
@@ -32,14 +30,15 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
   });
   let measureFrom = Number.POSITIVE_INFINITY;
   let measureUntil = Number.POSITIVE_INFINITY;
+  const { fail } = tally;
 
-  const fail = (reason: string, times = 1) => {
-    errors[reason] = (errors[reason] ?? 0) + times;
-  };
   function send(connection: LoadConnection, startedAt: number): void {
     connection.startedAt = startedAt;
     inFlight += 1;
-    connection.send(textOf(sent));
+    const { text, writes } = textOf(sent);
+    connection.n = sent;
+    connection.writes = writes;
+    connection.send(text);
     sent += 1;
   }
   /** A connection has nothing to do. */
@@ -55,15 +54,12 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
     }
   }
   const events = {
-    answered(connection: LoadConnection, status: number) {
+    answered(connection: LoadConnection, status: number, text: string) {
       const now = performance.now();
       inFlight -= 1;
-      if (status < 400) {
-        acknowledged += 1;
-        if (now >= measureFrom && now < measureUntil) histogram.record(now - connection.startedAt);
-      } else {
-        fail(String(status));
-      }
+      const counts = now >= measureFrom && now < measureUntil;
+      if (status < 400) tally.succeed(connection, text, counts ? now - connection.startedAt : undefined);
+      else fail(String(status));
       next(connection, now);
     },
     broken(connection: LoadConnection, busy: boolean) {
@@ -118,15 +114,11 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
   if (inFlight > 0) await Promise.race([delay(PATIENCE_MS), done]);
   if (inFlight > 0) fail('no answer', inFlight);
   for (const connection of connections) connection.close();
-  return {
-    acknowledged,
-    measured: histogram.count,
-    perSecond: measuredMs > 0 ? (histogram.count * 1_000) / measuredMs : 0,
-    p50: histogram.quantile(0.5),
-    p99: histogram.quantile(0.99),
-    errors,
+  return tally.result({
+    from: performance.timeOrigin + measureFrom,
+    measuredMs,
     ownCpu: measuredMs > 0 ? (cpu.user + cpu.system) / 1_000 / measuredMs : 0,
-  };
+  });
 }
 
 function delay(ms: number): Promise<void> {

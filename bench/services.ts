@@ -12,6 +12,7 @@ import { findRedis, startRedisServer } from '../dev/services/redis.ts';
 import { registerNamespace, startTemporalServer } from '../dev/services/temporal.ts';
 import { findTemporal } from '../dev/services/temporal-programs.ts';
 import { allOrProblem } from '../dev/session.ts';
+import { versionsOf } from './versions.ts';
 
 /** A server that was started, and the process to ask for its CPU time. */
 export interface Address {
@@ -24,7 +25,7 @@ export interface Services {
   readonly folder: string;
   readonly postgres: PostgresServer;
   readonly temporal: { readonly address: string; readonly pid: number };
-  /** "PostgreSQL 15.14", for the report. */
+  /** "PostgreSQL 15.14" and so on, for the report. */
   readonly versions: readonly string[];
   /** A Redis of its own: append-only file, synced every second. */
   newRedis(name: string): Promise<Address>;
@@ -59,7 +60,7 @@ export async function startServices(progress: Progress): Promise<Services> {
       folder,
       postgres,
       temporal: { address: temporal.address, pid: temporal.child.pid },
-      versions: await versions(postgres),
+      versions: await versionsOf(redisProgram, postgres.url('postgres'), temporal.address),
       async newRedis(name) {
         const start = (port: number) =>
           startRedisServer({
@@ -120,9 +121,4 @@ async function startTemporal(folder: string, progress: Progress, children: Child
   const server = await onFreePort(start);
   children.push(server.child);
   return server;
-}
-
-async function versions(postgres: PostgresServer): Promise<string[]> {
-  const [row] = await query(postgres.url('postgres'), `SELECT current_setting('server_version') AS version`);
-  return [`PostgreSQL ${String(row?.version).split(' ')[0]}`];
 }

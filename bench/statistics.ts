@@ -25,10 +25,13 @@ export function spread(values: readonly number[]): Spread | undefined {
  * How two systems compare, round by round: what disturbs the machine for a while disturbs both values of a round, and leaves
  * their ratio. Rounds that one of them has not, or where the other did nothing, don't count.
  */
-export function ratios(own: readonly number[], other: readonly number[]): Spread | undefined {
+export function ratios(
+  own: readonly (number | undefined)[],
+  other: readonly (number | undefined)[],
+): Spread | undefined {
   const pairs = own.flatMap((value, round) => {
     const base = other[round];
-    return base === undefined || base === 0 ? [] : [value / base];
+    return value === undefined || base === undefined || base === 0 ? [] : [value / base];
   });
   return spread(pairs);
 }

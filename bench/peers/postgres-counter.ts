@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { Pool } from 'pg';
 import { ENTRY, listen } from './listen.ts';
 
-/** Peer (c): Hono and one prepared update of a counter's row a request. All requests meet at one row. */
+/** Peer (h): Hono and one prepared update of a counter's row a request. All requests meet at one row. */
 const pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 20 });
 const app = new Hono();
 

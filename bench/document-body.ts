@@ -1,0 +1,24 @@
+import { seededRandom } from './zipf.ts';
+
+/** What a document has beside its note. */
+const BARE_BYTES = 97;
+const MOST_BYTES = 64 * 1024;
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** Text that neither PostgreSQL nor Temporal's payloads get much smaller: 6 bits a letter. */
+let noise = '';
+function noiseFrom(start: number, length: number): string {
+  if (noise === '') {
+    const random = seededRandom(1);
+    for (let i = 0; i < 4 * MOST_BYTES; i += 1) noise += ALPHABET[Math.floor(random() * 64)];
+  }
+  return noise.slice(start, start + length);
+}
+
+/** The n-th JSON document of so many bytes: no less than 97, no more than 64 KB. */
+export function documentBody(n: number, bytes: number): string {
+  const id = String(n).padStart(10, '0');
+  // A place of its own for each, so that documents in one batch have little in common.
+  const note = noiseFrom((n * 7_919) % (3 * MOST_BYTES), bytes - BARE_BYTES);
+  return `{"id":"${id}","items":[{"sku":"A-1001","quantity":2},{"sku":"B-20","quantity":1}],"note":"${note}"}`;
+}

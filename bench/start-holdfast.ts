@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { ROOT } from '../dev/clone.ts';
+import { Problem } from '../dev/problem.ts';
+import { until } from '../dev/until.ts';
+import type { Services } from './services.ts';
+import { connectDatabase, connectRedis, startProgram, startServer } from './start-program.ts';
+import type { System } from './system.ts';
+
+export interface HoldfastOptions {
+  readonly partitions: number;
+  /** More arguments of Node for the API process. */
+  readonly apiNodeArgs: readonly string[];
+}
+
+/** Starts Holdfast as in production: one API process and one worker, on services of their own. */
+export async function startHoldfast(services: Services, options: HoldfastOptions): Promise<System> {
+  const name = `holdfast-${options.partitions}`;
+  const redis = await services.newRedis(name);
+  const database = await services.newDatabase(name.replace('-', '_'));
+  const env = {
+    HOST: '127.0.0.1',
+    LOG_LEVEL: 'warn',
+    REDIS_URL: redis.url,
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: services.temporal.address,
+    TEMPORAL_NAMESPACE: await services.newNamespace(name),
+    HOLDFAST_CONFIG: join(ROOT, 'holdfast.config.json'),
+    PARTITIONS: String(options.partitions),
+  };
+  const migrate = await startProgram(services, {
+    name: `${name}-migrate`,
+    file: 'storage/migrate-main.js',
+    env,
+  });
+  const how = await migrate.exited;
+  if (how !== 'exit code 0') throw new Problem(`migrate: ${how}\n${migrate.lastOutput()}`);
+  const worker = await startProgram(services, { name: `${name}-worker`, file: 'worker/main.js', env });
+  const api = { name: `${name}-api`, file: 'api/main.js', env, nodeArgs: options.apiNodeArgs };
+  const { port, server } = await startServer(services, api, '/readyz');
+  await firstWrite(port);
+  return {
+    port,
+    parts: {
+      server,
+      redis: redis.pid,
+      worker: worker.pid,
+      postgres: database.pid,
+      temporal: services.temporal.pid,
+    },
+    db: await connectDatabase(database.url),
+    table: 'documents',
+    redis: connectRedis(redis.url),
+    async settled() {
+      const response = await fetch(`http://127.0.0.1:${port}/ops/v1/flush`, { method: 'POST' });
+      return ((await response.json()) as { persisted?: boolean }).persisted === true;
+    },
+  };
+}
+
+/** One write all the way to PostgreSQL: then the worker is up, too. */
+async function firstWrite(port: number): Promise<void> {
+  const url = `http://127.0.0.1:${port}/v1/collections/carts/entries/first`;
+  const persisted = async () => {
+    const response = await fetch(url, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', prefer: 'durability=persisted' },
+      body: '{}',
+    });
+    const { state } = (await response.json()) as { state?: string };
+    return state === 'persisted';
+  };
+  await until(persisted, { timeoutMs: 60_000, what: 'the first write to be persisted' });
+}

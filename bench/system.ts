@@ -1,0 +1,28 @@
+import type { Redis } from 'ioredis';
+import type { Client } from 'pg';
+
+export const PARTS = ['server', 'redis', 'worker', 'postgres', 'temporal'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** Process ids. `server` is the one that answers HTTP. */
+export type Parts = { readonly server: number } & Readonly<Partial<Record<Part, number>>>;
+
+/** A server under test. */
+export interface System {
+  readonly port: number;
+  /** The processes that work for it, their children included. */
+  readonly parts: Parts;
+  /** A connection to the database it writes to, and the table that its documents are in. */
+  readonly db: Client | undefined;
+  readonly table: 'documents' | 'entries';
+  /** A connection to the Redis that it has for itself. */
+  readonly redis: Redis | undefined;
+  /** Whether all that it acknowledged is in PostgreSQL. May take seconds to answer. */
+  settled(): Promise<boolean>;
+}
+
+/** Ends the connections, not the processes. */
+export async function disconnect({ db, redis }: System): Promise<void> {
+  redis?.disconnect();
+  await db?.end().catch(() => {});
+}
