@@ -116,7 +116,8 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
       : (quick ? QUICK : USUAL).filter(({ workload }) => workloads.includes(workload));
   return {
     rounds: integerOf('rounds', given.rounds ?? '3', 1, 100),
-    warmupMs: quick ? 150 : 400,
+    // At least as long as rows follow their acknowledgements: what is measured then is no beginning.
+    warmupMs: 500,
     measureMs: numberOf('seconds', given.seconds ?? (quick ? '0.5' : '1.5'), 0.1, 600) * 1_000,
     scenarios,
     systems: listOf('systems', systems, oneOf('systems', CONTENDERS)),

@@ -19,7 +19,7 @@ operation counts, not the request; but latencies are always those of requests.
 - **Redis bytes, commands**: what Redis was sent for each request until then (\`total_net_input_bytes\`, \`total_commands_processed\`, which counts
   the commands that scripts call, too).
 - **rows**: inserted or updated in PostgreSQL for each acknowledged write, those of books kept beside the entries included.
-- **lag**: from a write's acknowledgement to the \`updated_at\` of its row, of one write in eight, after the run: nothing is asked meanwhile.
+- **lag**: from a write's acknowledgement to the \`updated_at\` of its row, of one write in eight, where each has a key of its own. Looked up after the load: nothing is asked meanwhile.
   \`updated_at\` is when the row's transaction began, so the commit comes some milliseconds later. 0: the row came before the acknowledgement.
 - **keeps up**: rows written within the measured time for each write acknowledged within it. Below 1 the backlog grew.
 - **behind**: acknowledged writes that were not in PostgreSQL when the load ended, and the seconds until all were, at worst.
@@ -46,7 +46,7 @@ export function report(
       : [];
   return [
     '# Performance',
-    `Measured by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}; ${versions.join(', ')}. ${options.rounds} rounds of ${digits(options.measureMs / 1_000)} s, ${loop}.`,
+    `Measured by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}; ${versions.join(', ')}. ${options.rounds} round${options.rounds === 1 ? '' : 's'} of ${digits(options.measureMs / 1_000)} s, ${loop}.`,
     ...warning,
     '## Goals',
     goalTable(outcomes),

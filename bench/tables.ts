@@ -59,16 +59,18 @@ function speeds(rows: Rows, workload: Workload): string {
     return outcomes === undefined ? [] : [{ id, perSecond: perSecond(outcomes) }];
   });
   const lines = rows.map(([name, outcomes]) => {
-    const range = (figure: (m: Measurement) => number) => withRange(summedUp(series(outcomes, figure)));
+    // Where nothing was answered within the measured time, there is no latency either.
+    const latency = (figure: (m: Measurement) => number) =>
+      withRange(summedUp(series(outcomes, (m) => (m.measured === 0 ? undefined : figure(m)))));
     return [
       name,
-      range((m) => m.perSecond),
+      withRange(summedUp(perSecond(outcomes))),
       ...bases.map((base) =>
         outcomes[0]?.id === base.id ? '1' : withRange(ratios(perSecond(outcomes), base.perSecond)),
       ),
-      range((m) => m.p50),
-      range((m) => m.p99),
-      range((m) => m.p999),
+      latency((m) => m.p50),
+      latency((m) => m.p99),
+      latency((m) => m.p999),
       errorText(outcomes),
     ];
   });
