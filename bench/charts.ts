@@ -43,7 +43,7 @@ function speedChart(outcomes: readonly Outcome[], scenario: Scenario): Chart | u
     const times = ratios(perSecond(all), perSecond(base));
     const speed = summedUp(perSecond(all));
     if (times === undefined || speed === undefined) return [];
-    const text = `${digits(times.median)} × – ${digits(speed.median)}/s`;
+    const text = `${digits(times.median)} × (${digits(speed.median)}/s)`;
     return [{ label: all[0]?.name ?? '', value: times.median, text, own: isOwn(all[0]?.id) }];
   });
   const title = titleOf(scenario);

@@ -56,7 +56,7 @@ describe('charts', () => {
     ];
     const charts = chartsOf(all);
     expect(charts.map(({ name }) => name)).toEqual(['bench-put-64', 'bench-lag']);
-    expect(charts[0]!.svg).toContain('2.50 × – 250/s');
+    expect(charts[0]!.svg).toContain('2.50 × (250/s)');
     expect(charts[1]!.svg).toContain('3.00 / 9.00 ms');
   });
 });
