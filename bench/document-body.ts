@@ -1,4 +1,4 @@
-import { seededRandom } from './zipf.ts';
+import { createRandom } from '../dev/random.ts';
 
 /** What a document has beside its note. */
 const BARE_BYTES = 97;
@@ -9,8 +9,8 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 let noise = '';
 function noiseFrom(start: number, length: number): string {
   if (noise === '') {
-    const random = seededRandom(1);
-    for (let i = 0; i < 4 * MOST_BYTES; i += 1) noise += ALPHABET[Math.floor(random() * 64)];
+    const random = createRandom('noise');
+    for (let i = 0; i < 4 * MOST_BYTES; i += 1) noise += ALPHABET[random.int(0, 63)];
   }
   return noise.slice(start, start + length);
 }

@@ -39,24 +39,28 @@ export async function persistedCount(db: Client): Promise<number> {
 
 /** Waits until PostgreSQL has `expected` writes. */
 export async function untilPersisted(expected: number, persisted: () => Promise<number>): Promise<Backlog> {
-  const begin = performance.now();
   let writes: number | undefined;
-  for (;;) {
+  const seconds = await secondsUntil(async () => {
     const missing = Math.max(0, expected - (await persisted()));
     writes ??= missing;
-    const elapsed = performance.now() - begin;
-    if (missing === 0) return { writes, seconds: elapsed / 1_000 };
-    if (elapsed > PATIENCE_MS) return { writes, seconds: undefined };
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-  }
+    return missing === 0;
+  });
+  return { writes, seconds };
 }
 
 /** The same where writes replace each other, so that rows do not tell how many are there. */
 export async function untilSettled(system: System): Promise<Backlog> {
+  return { writes: undefined, seconds: await secondsUntil(() => system.settled()) };
+}
+
+/** `undefined` where it did not come to pass in time. */
+async function secondsUntil(isSo: () => Promise<boolean>): Promise<number | undefined> {
   const begin = performance.now();
   for (;;) {
-    if (await system.settled()) return { writes: undefined, seconds: (performance.now() - begin) / 1_000 };
-    if (performance.now() - begin > PATIENCE_MS) return { writes: undefined, seconds: undefined };
+    const so = await isSo();
+    const elapsed = performance.now() - begin;
+    if (so) return elapsed / 1_000;
+    if (elapsed > PATIENCE_MS) return undefined;
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
 }

@@ -1,6 +1,7 @@
+import { createRandom } from '../dev/random.ts';
 import { documentBody } from './document-body.ts';
 import type { RequestShape } from './load-messages.ts';
-import { createZipf, seededRandom } from './zipf.ts';
+import { createZipf } from './zipf.ts';
 
 /** One request as it is sent. */
 export interface RequestText {
@@ -14,7 +15,7 @@ function keyNumbers({ pick, of }: RequestShape): (n: number) => number | '' {
   if (pick === 'nothing') return () => '';
   if (pick === 'each') return (n) => n;
   if (pick === 'cycle') return (n) => n % of;
-  return createZipf(of, seededRandom(of));
+  return createZipf(of, createRandom('zipf').next);
 }
 
 /** Answers a function that gives the text of the n-th request. What does not change is put together only once. */
@@ -30,11 +31,11 @@ export function requestText(shape: RequestShape): (n: number) => RequestText {
     return (n) => ({ text: `${method} ${path[0]}${withBody(batchBody(shape, n))}`, writes: batch });
   }
   const numberOf = keyNumbers(shape);
-  const isRead = seededRandom(7);
+  const random = createRandom('reads');
   const empty = `${after}content-length: 0\r\n\r\n`;
   return (n) => {
     const target = `${path[0]}${key}${numberOf(n)}`;
-    if (method === 'GET' || (reads > 0 && isRead() < reads))
+    if (method === 'GET' || (reads > 0 && random.chance(reads)))
       return { text: `GET ${target}${after}\r\n`, writes: 0 };
     return { text: `${method} ${target}${bytes > 0 ? withBody(documentBody(n, bytes)) : empty}`, writes: 1 };
   };

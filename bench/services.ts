@@ -9,10 +9,11 @@ import { onFreePort } from '../dev/services/ports.ts';
 import { ensureDatabase, type PostgresServer, query, startPostgresServer } from '../dev/services/postgres.ts';
 import { findPostgres } from '../dev/services/postgres-programs.ts';
 import { findRedis, startRedisServer } from '../dev/services/redis.ts';
+import { serverVersions } from '../dev/services/server-versions.ts';
 import { registerNamespace, startTemporalServer } from '../dev/services/temporal.ts';
 import { findTemporal } from '../dev/services/temporal-programs.ts';
 import { allOrProblem } from '../dev/session.ts';
-import { versionsOf } from './versions.ts';
+import { versionsInWords } from './versions.ts';
 
 /** A server that was started, and the process to ask for its CPU time. */
 export interface Address {
@@ -60,7 +61,13 @@ export async function startServices(progress: Progress): Promise<Services> {
       folder,
       postgres,
       temporal: { address: temporal.address, pid: temporal.child.pid },
-      versions: await versionsOf(redisProgram, postgres.url('postgres'), temporal.address),
+      versions: versionsInWords(
+        await serverVersions({
+          redisProgram,
+          postgresUrl: postgres.url('postgres'),
+          temporalProgram: temporal.program,
+        }),
+      ),
       async newRedis(name) {
         const start = (port: number) =>
           startRedisServer({
@@ -120,5 +127,5 @@ async function startTemporal(folder: string, progress: Progress, children: Child
     });
   const server = await onFreePort(start);
   children.push(server.child);
-  return server;
+  return { ...server, program };
 }

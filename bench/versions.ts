@@ -1,29 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
 import { ROOT } from '../dev/clone.ts';
-import { query } from '../dev/services/postgres.ts';
-import { run } from '../dev/services/programs.ts';
+import type { ServerVersions } from '../dev/services/server-versions.ts';
 
 /** The packages that systems under test are made of, as they are installed. */
 const PACKAGES = ['hono', 'ioredis', 'pg', 'bullmq', '@temporalio/client'] as const;
 
 /** "Node 20.19.0", "Redis 7.2.1" and so on, for the report. */
-export async function versionsOf(
-  redisProgram: string,
-  postgresUrl: string,
-  temporalAddress: string,
-): Promise<string[]> {
-  const redis = /v=([\d.]+)/.exec(await run(redisProgram, ['--version']))?.[1] ?? '';
-  const [row] = await query(postgresUrl, `SELECT current_setting('server_version') AS version`);
-  const connection = await Connection.connect({ address: temporalAddress });
-  const { serverVersion } = await connection.workflowService.getSystemInfo({});
-  await connection.close();
+export function versionsInWords({ redis, postgres, temporal }: ServerVersions): string[] {
   return [
     `Node ${process.versions.node}`,
     `Redis ${redis}`,
-    `PostgreSQL ${String(row?.version).split(' ')[0]}`,
-    `Temporal ${serverVersion} (dev server)`,
+    `PostgreSQL ${postgres}`,
+    `Temporal ${temporal} (dev server)`,
     ...PACKAGES.map((name) => `${name} ${packageVersion(name)}`),
   ];
 }

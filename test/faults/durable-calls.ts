@@ -1,5 +1,5 @@
+import type { Random } from '../../dev/random.ts';
 import { type Call, nameOf } from './history.ts';
-import type { Random } from './random.ts';
 
 type DurableCall = Pick<Call, 'operation' | 'collection' | 'key' | 'token' | 'by' | 'condition'> & {
   readonly prefer?: string;

@@ -1,7 +1,7 @@
+import { type Random, shuffled } from '../../dev/random.ts';
 import { MAX_KEY_BYTES } from '../../domain/entry.ts';
 import { nextDurableCall } from './durable-calls.ts';
 import type { Call, Operation } from './history.ts';
-import { type Random, shuffled } from './random.ts';
 import type { WorkloadOptions } from './workload-options.ts';
 
 const HOT_KEYS = 2;

@@ -2,8 +2,8 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { arch, availableParallelism, release, totalmem, type } from 'node:os';
 import { ROOT } from '../../dev/clone.ts';
 import { run } from '../../dev/services/programs.ts';
+import type { ServerVersions } from '../../dev/services/server-versions.ts';
 import type { RunResult } from './run-scenario.ts';
-import type { ServerVersions } from './servers.ts';
 
 /** What a session of runs ran, and on what. */
 export interface Session {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createRandom } from '../../dev/random.ts';
 import { until } from '../../dev/until.ts';
 import { apparentAbsences } from './apparent-absences.ts';
 import { type Bed, REQUEST_DEADLINE_MS } from './bed.ts';
@@ -16,7 +17,6 @@ import {
   type Violation,
 } from './history.ts';
 import { CUT_OFF, NEVER_REACHED, NO_ANSWER } from './outcome.ts';
-import { createRandom } from './random.ts';
 import type { FaultContext, Scenario } from './scenario.ts';
 import { drained, finalStates } from './settle.ts';
 import { startWorkload, type Workload } from './workload.ts';

@@ -1,6 +1,6 @@
+import type { Random } from '../../dev/random.ts';
 import type { Bed, BedOptions } from './bed.ts';
 import type { Call, Decision } from './history.ts';
-import type { Random } from './random.ts';
 import type { WorkloadOptions } from './workload-options.ts';
 
 /** What a scenario is given to place its fault. */

@@ -7,8 +7,8 @@ import { firstEnterable, makeOwnedFolder, postgresOwner } from '../../dev/servic
 import { onFreePort } from '../../dev/services/ports.ts';
 import { type PostgresServer, query, startPostgresServer } from '../../dev/services/postgres.ts';
 import { findPostgres } from '../../dev/services/postgres-programs.ts';
-import { run } from '../../dev/services/programs.ts';
 import { findRedis, type RedisServer, startRedisServer } from '../../dev/services/redis.ts';
+import { type ServerVersions, serverVersions } from '../../dev/services/server-versions.ts';
 import { registerNamespace, startTemporalServer, type TemporalServer } from '../../dev/services/temporal.ts';
 import { findTemporal } from '../../dev/services/temporal-programs.ts';
 
@@ -23,12 +23,6 @@ export interface Server {
   stop(): Promise<void>;
   /** After it was killed or stopped. */
   start(): Promise<void>;
-}
-
-export interface ServerVersions {
-  readonly redis: string;
-  readonly postgres: string;
-  readonly temporal: string;
 }
 
 /** PostgreSQL and Temporal of a whole session of runs, and a folder for everything they and the processes write. */
@@ -104,14 +98,8 @@ export async function startServers(progress: (line: string) => void): Promise<Se
         port,
       }),
   );
-  const versionIn = async (program: string, pattern: RegExp) =>
-    pattern.exec(await run(program, ['--version']))?.[1] ?? 'unknown';
-  const [row] = await query(postgres.current().url('postgres'), 'SHOW server_version');
-  const versions = {
-    redis: await versionIn(redisProgram, /v=(\S+)/),
-    postgres: String(row?.server_version).replace(/ .*/, ''),
-    temporal: await versionIn(temporalProgram, /Server (\d[^,)\s]*)/),
-  };
+  const postgresUrl = postgres.current().url('postgres');
+  const versions = await serverVersions({ redisProgram, postgresUrl, temporalProgram });
   const redises: Server[] = [];
   return {
     folder,

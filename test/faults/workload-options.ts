@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '../../dev/random.ts';
 
 export interface WorkloadOptions {
   readonly random: Random;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../../dev/random.ts';
 import { callsOf } from './answers.ts';
 import { type Call, nameOf } from './history.ts';
 import { createHttpClient } from './http-client.ts';
 import { NEVER_REACHED } from './outcome.ts';
 import { nextCall, type Plan } from './plan.ts';
-import type { Random } from './random.ts';
 import { requestOf } from './requests.ts';
 import type { WorkloadOptions } from './workload-options.ts';
 

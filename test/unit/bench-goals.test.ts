@@ -30,3 +30,30 @@ test('a goal that asks for little is missed by much, and says nothing where noth
   expect(reached({ p50: 13 })).toBe('no');
   expect(reached({ p50: 0, measured: 0 })).toBe('–');
 });
+
+test('a goal is judged by the median of the rounds, where it is furthest from being reached, and not at all where it was not measured', () => {
+  const rounds = (clients: number, ratios: readonly number[]) => {
+    const of = (id: 'a' | 'cached', all: readonly number[]) =>
+      outcomesOf({ workload: 'put', clients, id }, ...all.map((perSecond) => ({ perSecond })));
+    const base = ratios.map((_, round) => 1_000 * (round + 1));
+    return [
+      ...of('a', base),
+      ...of(
+        'cached',
+        ratios.map((ratio, round) => ratio * (base[round] ?? 0)),
+      ),
+    ];
+  };
+  const judged = (outcomes: ReturnType<typeof outcomesOf>) => verdicts(outcomes)[0];
+  const good = rounds(64, [0.9, 0.1, 0.8]);
+  expect(judged(good)).toMatchObject({
+    wanted: '≥ 0.7',
+    reached: 'yes',
+    measured: '0.80 (0.10–0.90), 64 clients',
+  });
+  expect(judged([...good, ...rounds(256, [0.6])])).toMatchObject({
+    reached: 'no',
+    measured: '0.60, 256 clients',
+  });
+  expect(judged(rounds(1, [0.9]))).toMatchObject({ reached: '–', measured: 'not in this run' });
+});

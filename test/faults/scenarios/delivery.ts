@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { shuffled } from '../../../dev/random.ts';
 import { accessBatches, type Batches, type BatchRun } from '../batches.ts';
-import { shuffled } from '../random.ts';
 import type { FaultContext, Scenario } from '../scenario.ts';
 
 const bed = { redis: 'always' } as const;

@@ -1,7 +1,7 @@
+import { shuffled } from '../../../dev/random.ts';
 import { until } from '../../../dev/until.ts';
 import { accessBatches, type Batches, type BatchRun } from '../batches.ts';
 import type { Bed } from '../bed.ts';
-import { shuffled } from '../random.ts';
 import type { FaultContext, Scenario } from '../scenario.ts';
 
 const bed = { redis: 'always' } as const;
