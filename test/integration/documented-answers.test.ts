@@ -3,8 +3,19 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { complaints } from '../support/answer-complaints.ts';
 import { httpCall } from '../support/http-call.ts';
-import { fuzzRequest } from '../support/request-arbitrary.ts';
+import { type FuzzRequest, fuzzRequest } from '../support/request-arbitrary.ts';
 import { type System, startSystem } from '../support/system.ts';
+
+/** Of the requests that chance makes, few are accepted writes: in some runs none. */
+const ACCEPTED: FuzzRequest = {
+  operationId: 'putEntry',
+  method: 'PUT',
+  target: '/v1/collections/carts/entries/a',
+  headers: { 'content-type': 'application/json', prefer: 'durability=cached' },
+  body: Buffer.from('1'),
+  valid: true,
+  wrongBody: false,
+};
 
 const agent = new Agent({ keepAlive: true, maxSockets: 4 });
 let system: System;
@@ -33,7 +44,7 @@ test('whatever is sent to the real system, its answer is what the document says'
       }
     }),
     // Most writes wait for the queue.
-    { numRuns: 400 },
+    { numRuns: 400, examples: [[ACCEPTED]] },
   );
   for (const status of [200, 202, 400, 404, 405]) expect(statuses).toContain(status);
 });
