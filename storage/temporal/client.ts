@@ -114,14 +114,18 @@ export function connectTemporal({
     async within(ms, work) {
       const view = timely(connection, Date.now() + ms);
       return await work({
-        workflow: new WorkflowClient({
-          ...common,
-          ...workflow,
-          dataConverter,
-          interceptors,
-          connection: view,
-        }),
-        schedule: new ScheduleClient({ ...common, dataConverter, connection: view }),
+        get workflow() {
+          return new WorkflowClient({
+            ...common,
+            ...workflow,
+            dataConverter,
+            interceptors,
+            connection: view,
+          });
+        },
+        get schedule() {
+          return new ScheduleClient({ ...common, dataConverter, connection: view });
+        },
         service: view.workflowService,
         operatorService: view.operatorService,
       });
