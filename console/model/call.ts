@@ -64,3 +64,8 @@ function problemOf(status: number, text: string): ProblemError {
     return new ProblemError(status, 'unknown', `The answer was ${status}, without a reason.`);
   }
 }
+
+/** What to show of an error of a call. */
+export function wordsOf(error: unknown): string {
+  return error instanceof TypeError ? 'No connection to the API.' : (error as Error).message;
+}

@@ -1,4 +1,4 @@
-import { type Answered, ProblemError } from './call.ts';
+import { type Answered, ProblemError, wordsOf } from './call.ts';
 import { createEventReader } from './server-sent-events.ts';
 import type { Summary } from './wire.ts';
 
@@ -77,10 +77,6 @@ async function readOnce(options: FollowOptions, onFirst: () => void): Promise<vo
     signal.removeEventListener('abort', stop);
     attempt.abort();
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof TypeError ? 'No connection to the API.' : (error as Error).message;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,14 +1,15 @@
+import { LATE_S } from './verdict.ts';
 import type { Batch, Summary } from './wire.ts';
-
-/** A batch that is in no trouble by its state is, once its oldest write is older than this, in s. */
-const LATE_S = 15;
 
 /** Whether it is worth asking which batches are in trouble. */
 export function anyTroubled({ batches, oldestAgeSeconds }: Summary): boolean {
   return batches.stuck + batches.retrying + batches.ended > 0 || (oldestAgeSeconds ?? 0) >= LATE_S;
 }
 
-/** The batches that a person should see, those with the newest error first. `now`: ms since 1970. */
+/**
+ * The batches that a person should see, those with the newest error first: one that is in no trouble by its state, too, once
+ * its oldest write is late. `now`: ms since 1970.
+ */
 export function troubled(batches: readonly Batch[], now: number): Batch[] {
   const late = ({ oldestWriteAt }: Batch) =>
     oldestWriteAt !== null && now - Date.parse(oldestWriteAt) >= LATE_S * 1_000;

@@ -18,7 +18,7 @@ export interface Verdict {
 }
 
 /** From here on a write that waits is no longer just on its way: as the alert HoldfastWritesNotPersisted has it, in s. */
-const LATE_S = 15;
+export const LATE_S = 15;
 
 /** What to say of a summary, or of the lack of one. `down`: the dependencies that do not answer. */
 export function verdictOf(
@@ -63,7 +63,7 @@ function verdictOfSummary(summary: Summary, down: readonly Dependency[]): Verdic
   }
   if (summary.allPersisted === true) return persisted(summary);
   if (summary.allPersisted === null && batches.retrying === 0) {
-    const why = summary.unknown.map(({ dependency, problem }) => `${dependency}: ${problem}`).join('; ');
+    const why = unknownInWords(summary.unknown);
     const sentence = 'Nobody can say whether everything is persisted.';
     return { level: 'unknown', sentence, detail: why, title: 'unknown', spoken: sentence };
   }
@@ -92,6 +92,11 @@ function causeOf({ newestError, unknown }: Summary, down: readonly Dependency[])
   if (newestError !== null) return `${newestError.message} (${newestError.type})`;
   const [first] = down;
   if (first !== undefined) return `${first.dependency}: ${first.problem}`;
+  return unknownInWords(unknown);
+}
+
+/** What did not answer, and why; empty where all did. */
+export function unknownInWords(unknown: Summary['unknown']): string {
   return unknown.map(({ dependency, problem }) => `${dependency}: ${problem}`).join('; ');
 }
 

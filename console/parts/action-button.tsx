@@ -1,10 +1,10 @@
 import { useRef, useState } from 'preact/hooks';
-import { wordsOf } from './use-polled.ts';
+import { wordsOf } from '../model/call.ts';
 
 interface Props {
   readonly label: string;
-  /** The whole name, for who does not see what the button stands beside. It begins with the label. */
-  readonly name: string;
+  /** The whole name, for who does not see what the button stands beside, where the label is not enough. It begins with the label. */
+  readonly name?: string;
   /** What is done; answers what became of it. What it throws is shown beside the button. */
   readonly act: () => Promise<string>;
   readonly onDone?: () => void;
@@ -15,7 +15,7 @@ interface Props {
  * A button that does something at once, and shows beside it what became of that. Never disabled: that would take the focus away
  * from whoever pressed it by keyboard. While it is busy, pressing does nothing.
  */
-export function ActionButton({ label, name, act, onDone, primary = false }: Props) {
+export function ActionButton({ label, name = label, act, onDone, primary = false }: Props) {
   const [outcome, setOutcome] = useState<{ text: string; failed: boolean }>();
   const [isBusy, setBusy] = useState(false);
   const busy = useRef(false);

@@ -1,11 +1,12 @@
-import { useCallback, useState } from 'preact/hooks';
+import { useCallback } from 'preact/hooks';
 import { clock } from '../model/format.ts';
-import { back, current, forward, type Pages } from '../model/pages.ts';
 import type { ActionPage } from '../model/wire.ts';
 import { useApi } from './api-context.ts';
+import { Awaited } from './awaited.tsx';
 import { Pager } from './pager.tsx';
 import { Section } from './section.tsx';
 import { Table } from './table.tsx';
+import { usePages } from './use-pages.ts';
 import { usePolled } from './use-polled.ts';
 
 const LIMIT = 20;
@@ -15,8 +16,7 @@ const EVERY_MS = 5_000;
 /** Who did what, newest first. Discards are among the dead letters. */
 export function Actions() {
   const api = useApi();
-  const [pages, setPages] = useState<Pages<number | undefined>>([undefined]);
-  const before = current(pages);
+  const { after: before, turns } = usePages<number | undefined>(undefined);
   const ask = useCallback(
     (signal: AbortSignal) => {
       const from = before === undefined ? '' : `&before=${before}`;
@@ -24,36 +24,33 @@ export function Actions() {
     },
     [api, before],
   );
-  const { value, problem } = usePolled(ask, EVERY_MS);
+  const polled = usePolled(ask, EVERY_MS);
   return (
     <Section id="actions" title="What operators did">
-      {problem === undefined ? null : <p class="problem">{problem}</p>}
-      {value === undefined ? (
-        <p>{problem === undefined ? 'Asking…' : 'They are kept in PostgreSQL.'}</p>
-      ) : value.actions.length === 0 ? (
-        <p>Nothing yet.</p>
-      ) : (
-        <Table
-          caption="Newest first; discards are among the dead letters"
-          columns={['When', 'What', 'Of', 'By']}
-        >
-          {value.actions.map(({ id, at, action, subject, by }) => (
-            <tr key={id}>
-              <td data-label="When">{clock(at)}</td>
-              <th scope="row" data-label="What">
-                {action}
-              </th>
-              <td data-label="Of">{subject === '' ? 'everything' : subject}</td>
-              <td data-label="By">{by}</td>
-            </tr>
-          ))}
-        </Table>
-      )}
-      <Pager
-        of="actions"
-        onBack={pages.length > 1 ? () => setPages(back(pages)) : undefined}
-        onNext={value?.next ? () => setPages(forward(pages, value.next ?? undefined)) : undefined}
-      />
+      <Awaited of={polled} without="They are kept in PostgreSQL.">
+        {({ actions }) =>
+          actions.length === 0 ? (
+            <p>Nothing yet.</p>
+          ) : (
+            <Table
+              caption="Newest first; discards are among the dead letters"
+              columns={['When', 'What', 'Of', 'By']}
+            >
+              {actions.map(({ id, at, action, subject, by }) => (
+                <tr key={id}>
+                  <td data-label="When">{clock(at)}</td>
+                  <th scope="row" data-label="What">
+                    {action}
+                  </th>
+                  <td data-label="Of">{subject === '' ? 'everything' : subject}</td>
+                  <td data-label="By">{by}</td>
+                </tr>
+              ))}
+            </Table>
+          )
+        }
+      </Awaited>
+      <Pager of="actions" {...turns(polled.value?.next)} />
     </Section>
   );
 }

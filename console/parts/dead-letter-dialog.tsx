@@ -3,6 +3,7 @@ import { clock, count } from '../model/format.ts';
 import type { DeadLetter } from '../model/wire.ts';
 import { ActionButton } from './action-button.tsx';
 import { useApi } from './api-context.ts';
+import { Awaited } from './awaited.tsx';
 import { Dialog } from './dialog.tsx';
 import { ReasonForm } from './reason-form.tsx';
 import { usePolled } from './use-polled.ts';
@@ -20,22 +21,21 @@ export function DeadLetterDialog({ id, onClose }: Props) {
     (signal: AbortSignal) => api.json<DeadLetter>('GET', path, { signal }),
     [api, path],
   );
-  const { value: letter, problem, refresh } = usePolled(ask, 0);
+  const polled = usePolled(ask, 0);
   return (
     <Dialog title={`Dead letter ${id}`} onClose={onClose}>
-      {problem === undefined ? null : <p class="problem">{problem}</p>}
-      {letter === undefined ? (
-        <p>{problem === undefined ? 'Asking…' : ''}</p>
-      ) : (
-        <>
-          <About letter={letter} />
-          {letter.state === 'dead' ? (
-            <Decide key={letter.id} letter={letter} path={path} onDecided={refresh} />
-          ) : (
-            <pre class="value">{letter.value ?? 'a deletion'}</pre>
-          )}
-        </>
-      )}
+      <Awaited of={polled}>
+        {(letter) => (
+          <>
+            <About letter={letter} />
+            {letter.state === 'dead' ? (
+              <Decide key={letter.id} letter={letter} path={path} onDecided={polled.refresh} />
+            ) : (
+              <pre class="value">{letter.value ?? 'a deletion'}</pre>
+            )}
+          </>
+        )}
+      </Awaited>
     </Dialog>
   );
 }
@@ -112,17 +112,12 @@ function Decide({ letter, path, onDecided }: DecideProps) {
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}
       />
-      <ActionButton
-        label="Write the corrected value"
-        name="Write the corrected value"
-        act={correct}
-        primary
-      />
+      <ActionButton label="Write the corrected value" act={correct} primary />
       <h3>Or try it as it was</h3>
       <p>
         Where the cause was in PostgreSQL and is mended. It keeps its version: a newer row stays as it is.
       </p>
-      <ActionButton label="Retry as it was" name="Retry as it was" act={retry} />
+      <ActionButton label="Retry as it was" act={retry} />
       <h3>Or give it up</h3>
       <ReasonForm label="Discard for good" act={discard}>
         <p>It will never be retried; its record stays.</p>

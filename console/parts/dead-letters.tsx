@@ -1,14 +1,15 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { clock, count } from '../model/format.ts';
-import { back, current, forward, type Pages } from '../model/pages.ts';
 import type { DeadLetter, DeadLetterPage, Summary } from '../model/wire.ts';
 import { ActionButton } from './action-button.tsx';
 import { useApi } from './api-context.ts';
+import { Awaited } from './awaited.tsx';
 import { DeadLetterDialog } from './dead-letter-dialog.tsx';
 import { Pager } from './pager.tsx';
 import { Section } from './section.tsx';
 import { Table } from './table.tsx';
 import { useFocusFallback } from './use-focus-fallback.ts';
+import { usePages } from './use-pages.ts';
 import { usePolled } from './use-polled.ts';
 
 const LIMIT = 25;
@@ -22,10 +23,9 @@ type State = DeadLetter['state'];
 export function DeadLetters({ counts }: { readonly counts: Summary['deadLetters'] }) {
   const api = useApi();
   const [state, setState] = useState<State>('dead');
-  const [pages, setPages] = useState<Pages<number>>([0]);
+  const { after, restart, turns } = usePages(0);
   const [shown, setShown] = useState<DeadLetter>();
   const { list, heading } = useFocusFallback();
-  const after = current(pages);
   const ask = useCallback(
     (signal: AbortSignal) => {
       const query = `state=${state}&limit=${LIMIT}&after=${after}`;
@@ -33,13 +33,14 @@ export function DeadLetters({ counts }: { readonly counts: Summary['deadLetters'
     },
     [api, state, after],
   );
-  const { value, problem, refresh } = usePolled(ask, 0);
+  const polled = usePolled(ask, 0);
+  const { refresh } = polled;
   // Others decide, and batches bring new ones: the summary's count tells.
   const number = counts?.[state] ?? null;
   useEffect(() => refresh(), [number, refresh]);
   const choose = (next: State) => {
     setState(next);
-    setPages([0]);
+    restart();
   };
   return (
     <Section id="dead-letters" title="Dead letters" headingRef={heading}>
@@ -53,25 +54,22 @@ export function DeadLetters({ counts }: { readonly counts: Summary['deadLetters'
         </label>{' '}
         {number === null ? '' : `${count(number)} in all.`}
       </p>
-      {problem === undefined ? null : <p class="problem">{problem}</p>}
-      {value === undefined ? (
-        <p>{problem === undefined ? 'Asking…' : 'They are kept in PostgreSQL.'}</p>
-      ) : value.deadLetters.length === 0 ? (
-        <p>None.</p>
-      ) : (
-        <div ref={list}>
-          <Table caption="Writes that are not in their rows, oldest first" columns={COLUMNS}>
-            {value.deadLetters.map((letter) => (
-              <Row key={letter.id} letter={letter} onShow={() => setShown(letter)} onDone={refresh} />
-            ))}
-          </Table>
-        </div>
-      )}
-      <Pager
-        of="dead letters"
-        onBack={pages.length > 1 ? () => setPages(back(pages)) : undefined}
-        onNext={value?.next ? () => setPages(forward(pages, value.next ?? 0)) : undefined}
-      />
+      <Awaited of={polled} without="They are kept in PostgreSQL.">
+        {({ deadLetters }) =>
+          deadLetters.length === 0 ? (
+            <p>None.</p>
+          ) : (
+            <div ref={list}>
+              <Table caption="Writes that are not in their rows, oldest first" columns={COLUMNS}>
+                {deadLetters.map((letter) => (
+                  <Row key={letter.id} letter={letter} onShow={() => setShown(letter)} onDone={refresh} />
+                ))}
+              </Table>
+            </div>
+          )
+        }
+      </Awaited>
+      <Pager of="dead letters" {...turns(polled.value?.next)} />
       {shown === undefined ? null : (
         <DeadLetterDialog
           id={shown.id}

@@ -1,12 +1,12 @@
 import { useCallback, useState } from 'preact/hooks';
 import { count, counted } from '../model/format.ts';
-import { back, current, forward, type Pages } from '../model/pages.ts';
 import type { Batch, ShownBatch } from '../model/wire.ts';
 import { useApi } from './api-context.ts';
 import { Dialog } from './dialog.tsx';
 import { Pager } from './pager.tsx';
 import { ReasonForm } from './reason-form.tsx';
 import { Table } from './table.tsx';
+import { usePages } from './use-pages.ts';
 import { usePolled } from './use-polled.ts';
 
 const LIMIT = 25;
@@ -28,11 +28,10 @@ const nameOf = ({ collection, key }: Write) => `${collection}/${key}`;
 /** Gives up writes of a batch, those that are chosen by name and no others. */
 export function DiscardWrites({ batch, onClose }: Props) {
   const api = useApi();
-  const [pages, setPages] = useState<Pages<number>>([0]);
+  const { after, turns } = usePages(0);
   const [chosen, setChosen] = useState<ReadonlyMap<string, Write>>(new Map());
   const [outcome, setOutcome] = useState('');
   const path = `/ops/v1/batches/${encodeURIComponent(batch.workflowId)}`;
-  const after = current(pages);
   const ask = useCallback(
     (signal: AbortSignal) => api.json<ShownBatch>('GET', `${path}?limit=${LIMIT}&after=${after}`, { signal }),
     [api, path, after],
@@ -89,11 +88,7 @@ export function DiscardWrites({ batch, onClose }: Props) {
               </tr>
             ))}
           </Table>
-          <Pager
-            of="writes"
-            onBack={pages.length > 1 ? () => setPages(back(pages)) : undefined}
-            onNext={value.next === null ? undefined : () => setPages(forward(pages, value.next ?? 0))}
-          />
+          <Pager of="writes" {...turns(value.next)} />
           <ReasonForm
             label={`Discard ${counted(chosen.size, 'write')} for good`}
             missing={chosen.size === 0 ? 'Choose what to discard.' : tooMany(chosen.size)}

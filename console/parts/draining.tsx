@@ -12,7 +12,7 @@ export function Draining({ draining }: { readonly draining: boolean | null }) {
   return (
     <aside class="notice" aria-label="Drain">
       <p>An operator lets the queue empty: new write-behind writes are refused.</p>
-      <ActionButton label="Take writes again" name="Take writes again" act={resume} />
+      <ActionButton label="Take writes again" act={resume} />
     </aside>
   );
 }

@@ -1,9 +1,10 @@
 import { useCallback, useState } from 'preact/hooks';
+import { wordsOf } from '../model/call.ts';
 import { type Copy, type Explained, readExplanation } from '../model/explanation.ts';
 import { clock } from '../model/format.ts';
 import { useApi } from './api-context.ts';
 import { Section } from './section.tsx';
-import { usePolled, wordsOf } from './use-polled.ts';
+import { usePolled } from './use-polled.ts';
 
 const PLACES = [
   { place: 'cached', title: 'Cache', what: 'Redis' },

@@ -1,5 +1,5 @@
 import { count, duration } from '../model/format.ts';
-import { batchesInWords } from '../model/verdict.ts';
+import { batchesInWords, unknownInWords } from '../model/verdict.ts';
 import type { PartitionSummary } from '../model/wire.ts';
 import { Section } from './section.tsx';
 import { Table } from './table.tsx';
@@ -28,11 +28,7 @@ export function Partitions({ partitions }: { readonly partitions: readonly Parti
             <td data-label="Newest error">
               {one.newestError === null ? 'none' : `${one.newestError.type}: ${one.newestError.message}`}
             </td>
-            <td data-label="Not known">
-              {one.unknown.length === 0
-                ? 'nothing'
-                : one.unknown.map(({ dependency, problem }) => `${dependency}: ${problem}`).join('; ')}
-            </td>
+            <td data-label="Not known">{unknownInWords(one.unknown) || 'nothing'}</td>
           </tr>
         ))}
       </Table>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
-import { wordsOf } from './use-polled.ts';
+import { wordsOf } from '../model/call.ts';
 
 /** As the API has it. */
 const LONGEST_REASON = 500;

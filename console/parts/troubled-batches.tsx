@@ -66,7 +66,6 @@ export function Troubled({ summary }: { readonly summary: Summary }) {
           </p>
           <ActionButton
             label="Retry all now"
-            name="Retry all now"
             act={() => retryAll(batches.map((batch) => () => api.json('POST', retryPath(batch))))}
             onDone={refresh}
           />

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { wordsOf } from '../model/call.ts';
 
 /** What was asked for, or why it did not come; what came last stays until it is replaced. */
 export interface Polled<T> {
@@ -49,9 +50,4 @@ export function usePolled<T>(
   }, [ask, everyMs]);
   const refresh = useCallback(() => again.current(), []);
   return { value: state.value, problem: state.problem, refresh };
-}
-
-/** What to show of an error of a call. */
-export function wordsOf(error: unknown): string {
-  return error instanceof TypeError ? 'No connection to the API.' : (error as Error).message;
 }
