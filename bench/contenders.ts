@@ -117,9 +117,8 @@ export async function startContenders(
     });
   }
   const kinds = HOLDFAST.filter(({ id }) => systems.includes(id));
-  const apiNodeArgs = cpuProfile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfile}`];
   for (const count of kinds.length > 0 ? partitions : []) {
-    const system = await startHoldfast(services, { partitions: count, apiNodeArgs });
+    const system = await startHoldfast(services, { partitions: count, cpuProfile });
     const suffix = partitions.length > 1 ? `, ${count} partition${count > 1 ? 's' : ''}` : '';
     contenders.push(...kinds.map((kind) => ({ ...kind, name: `${kind.name}${suffix}`, system })));
   }

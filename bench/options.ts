@@ -13,7 +13,7 @@ export interface BenchOptions {
   readonly partitions: readonly number[];
   /** Requests a second, sent on schedule; `undefined` is the closed loop. */
   readonly rate: number | undefined;
-  /** Where the API processes leave their CPU profiles at the end. */
+  /** Where API and worker leave their CPU profiles at the end. */
   readonly cpuProfile: string | undefined;
   readonly write: boolean;
 }
@@ -30,7 +30,7 @@ About ten minutes on a quiet machine, unless told otherwise.
   --sizes N,N,…         documents of so many bytes (100)
   --partitions N,N,…    a Holdfast for each of these settings of PARTITIONS (1)
   --rate N              N requests a second on schedule instead of the closed loop; latencies count from the schedule
-  --cpu-profile FOLDER  the API writes a .cpuprofile there; it costs some speed
+  --cpu-profile FOLDER  API and worker write a .cpuprofile there; it costs some speed
   --write               also writes docs/performance.md and its charts`;
 
 /** Wrong arguments: the message says which, and shows the usage. */

@@ -8,8 +8,8 @@ import type { System } from './system.ts';
 
 export interface HoldfastOptions {
   readonly partitions: number;
-  /** More arguments of Node for the API process. */
-  readonly apiNodeArgs: readonly string[];
+  /** The folder in which API and worker leave their CPU profiles when they end. */
+  readonly cpuProfile?: string | undefined;
 }
 
 /** Starts Holdfast as in production: one API process and one worker, on services of their own. */
@@ -34,8 +34,13 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
   });
   const how = await migrate.exited;
   if (how !== 'exit code 0') throw new Problem(`migrate: ${how}\n${migrate.lastOutput()}`);
-  const worker = await startProgram(services, { name: `${name}-worker`, file: 'worker/main.js', env });
-  const api = { name: `${name}-api`, file: 'api/main.js', env, nodeArgs: options.apiNodeArgs };
+  const profiled = (program: { name: string; file: string }) => ({
+    ...program,
+    env,
+    nodeArgs: profileArgs(options.cpuProfile, program.name),
+  });
+  const worker = await startProgram(services, profiled({ name: `${name}-worker`, file: 'worker/main.js' }));
+  const api = profiled({ name: `${name}-api`, file: 'api/main.js' });
   const { port, server } = await startServer(services, api, '/readyz');
   await firstWrite(port);
   return {
@@ -55,6 +60,11 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
       return ((await response.json()) as { persisted?: boolean }).persisted === true;
     },
   };
+}
+
+function profileArgs(folder: string | undefined, name: string): string[] {
+  if (folder === undefined) return [];
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}.cpuprofile`];
 }
 
 /** One write all the way to PostgreSQL: then the worker is up, too. */
