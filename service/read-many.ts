@@ -5,7 +5,7 @@ import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
 import { readRecords } from '../storage/postgres/read-record.ts';
-import { type Lookup, lookupMany } from '../storage/redis/lookup.ts';
+import { type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { CacheAccess } from './cache-access.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
@@ -69,11 +69,7 @@ export function createReadMany(
       [...partitions].map(async ([partition, some]) => {
         const place = { collection, partition, deadlineAt };
         const all = await cache.look(place, uniqueToken(), (options) =>
-          lookupMany(
-            ctx.redis,
-            some.map(({ ref }) => ref),
-            options,
-          ),
+          Promise.all(some.map(({ ref }) => lookup(ctx.redis, ref, options))),
         );
         some.forEach((one, i) => {
           const found = all === 'redis-down' ? undefined : all.found[i];

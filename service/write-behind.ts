@@ -65,6 +65,7 @@ export function createWriteBehind(
 ): WriteBehind {
   const { environment, redis, tracing } = ctx;
   const { epochs, reader, waiters, flusher, direct, patience } = deps;
+  const notAfter = () => redis.estimatedTime() + environment.REDIS_TIMEOUT_MS * 1_000;
   const limits = { entries: environment.BATCH_MAX_ENTRIES, bytes: environment.BATCH_MAX_BYTES };
 
   /** Runs a staging script until it staged or said no. Sent once for each answer: in doubt, the outcome is unknown. */
@@ -87,7 +88,7 @@ export function createWriteBehind(
           script({
             partition,
             epoch,
-            notAfter: redis.estimatedTime() + environment.REDIS_TIMEOUT_MS * 1_000,
+            notAfter,
             ttlMs: collection.cacheTtlSeconds * 1_000,
             limits,
             maxQueued: environment.STAGED_MAX_BATCHES,

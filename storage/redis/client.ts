@@ -1,10 +1,11 @@
-import { Redis } from 'ioredis';
+import { Command, Redis } from 'ioredis';
 import type { StoreTracing } from '../../telemetry/tracing.ts';
 import { classifyRedisError, isNoScript } from './errors.ts';
 import { EVENTS_CHANNEL } from './keys.ts';
 import { SCRIPTS, type Script, script } from './scripts.ts';
+import { createTogether, type Together } from './together.ts';
 
-export type ScriptReply = readonly (string | number | readonly string[])[];
+export type ScriptReply = readonly (string | number | readonly (string | number)[])[];
 
 /** What decides how long Redis keeps what it is given. */
 export interface ServerSettings {
@@ -24,6 +25,8 @@ export interface RedisStore {
    *   RedisOutcomeUnknown it may have run.
    */
   run(name: string, keys: readonly string[], args: readonly (string | number)[]): Promise<ScriptReply>;
+  /** Runs a script with the other calls of it that are made at about the same time, each once: see {@link Together}. */
+  readonly together: Together;
   /** Redis' own time now, in µs, as far as known: never ahead of it by more than a clock step of Redis. */
   estimatedTime(): number;
   /** When a lost connection last came back (`performance.now()`, ms); long ago where none was lost. */
@@ -69,7 +72,6 @@ function connect(options: RedisOptions, name: string): Redis {
     // A connection on which nothing comes back is given up a little before its commands are: then those that wait behind
     // them, and later ones, are known not to have been sent, instead of each ending in doubt.
     socketTimeout: Math.ceil(options.timeoutMs * 0.9),
-    enableAutoPipelining: true,
     // The three together: a command is sent at most once, and nothing is sent later than it was meant.
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
@@ -106,12 +108,17 @@ export function connectRedis(options: RedisOptions): RedisStore {
   });
 
   // The arguments travel as one array: a recovery may have more of them than a JavaScript call can take.
+  function send(name: string, args: (string | number)[]): Promise<ScriptReply> {
+    const command = new Command(name, args, { replyEncoding: 'utf8' });
+    return redis.sendCommand(command) as Promise<ScriptReply>;
+  }
+
   async function evaluate(found: Script, args: readonly (string | number)[]): Promise<ScriptReply> {
     try {
-      return (await redis.call('evalsha', [found.sha, ...args])) as ScriptReply;
+      return await send('evalsha', [found.sha, ...args]);
     } catch (error) {
       // Refused before it ran, so sending it again, with its text, is the first time.
-      if (isNoScript(error)) return (await redis.call('eval', [found.source, ...args])) as ScriptReply;
+      if (isNoScript(error)) return await send('eval', [found.source, ...args]);
       throw error;
     }
   }
@@ -123,6 +130,8 @@ export function connectRedis(options: RedisOptions): RedisStore {
       throw classifyRedisError(error);
     }
   };
+  // What runs together belongs to many traces: each has the time that its own call took.
+  const together = createTogether(run);
   const { tracing } = options;
 
   return {
@@ -130,6 +139,10 @@ export function connectRedis(options: RedisOptions): RedisStore {
       tracing === undefined
         ? run
         : (name, keys, args) => tracing.call(`redis ${name}`, ofScript(name), () => run(name, keys, args)),
+    together:
+      tracing === undefined
+        ? together
+        : (call) => tracing.call(`redis ${call.script}`, ofScript(call.script), () => together(call)),
     estimatedTime: () =>
       offset === Number.NEGATIVE_INFINITY ? Date.now() * 1_000 : Math.floor(offset + monotonic()),
     reconnectedAt: () => reconnectedAt,

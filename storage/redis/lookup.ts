@@ -4,7 +4,7 @@ import type { Epoch } from '../../domain/epoch.ts';
 import { decodeMutation, type EntryState, type Mutation, mutationTag } from '../../domain/mutation.ts';
 import type { RedisStore, ScriptReply } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { list, statusOf, text } from './reply.ts';
+import { statusOf, text } from './reply.ts';
 
 /** Where the newest mutation that is not known to be persisted is. */
 export type Pending =
@@ -66,28 +66,22 @@ function readCopy(copy: string): EntryState {
  * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown.
  */
 export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOptions): Promise<Lookup> {
-  const keys = partitionKeys(options.partition);
+  const { partition, epoch, token, leaseMs } = options;
+  const keys = partitionKeys(partition);
   const id = entryId(ref);
-  const reply = await redis.run(
-    'lookup',
-    [keys.state, keys.open, keys.closed, keys.sent, keys.index, keys.blocks, keys.entryPrefix + id],
-    [
-      options.epoch,
-      id,
-      options.token,
-      options.leaseMs,
-      options.writeThrough ? '1' : '0',
-      options.durable ? '1' : '0',
-    ],
-  );
-  statusOf(reply);
-  return readLookup(id, reply);
-}
-
-function readLookup(id: string, reply: ScriptReply): Lookup {
-  if (text(reply, 0) === 'hit') {
-    const state = readCopy(text(reply, 1));
-    return reply.length > 2 ? { outcome: 'hit', state, staged: text(reply, 2) } : { outcome: 'hit', state };
+  const reply = await redis.together({
+    script: 'lookup',
+    group: `${keys.name} ${epoch}`,
+    shared: () => ({
+      keys: [keys.state, keys.open, keys.closed, keys.sent, keys.index, keys.blocks],
+      args: [epoch, leaseMs],
+    }),
+    keys: [keys.entryPrefix + id],
+    args: [token, `${options.writeThrough ? 'w' : ''}${options.durable ? 'd' : ''}`],
+  });
+  if (typeof reply === 'string') return { outcome: 'hit', state: readCopy(reply) };
+  if (statusOf(reply) === 'hit') {
+    return { outcome: 'hit', state: readCopy(text(reply, 1)), staged: text(reply, 2) };
   }
   const lease = text(reply, 1);
   return {
@@ -96,37 +90,6 @@ function readLookup(id: string, reply: ScriptReply): Lookup {
     held: lease === HELD,
     pending: readPendingReply(id, reply, 2),
   };
-}
-
-/**
- * The same of many entries of one partition and kind of collection, in one round trip: scripts/lookup-many.lua. All leases
- * have the one token.
- * @throws as {@link lookup}.
- */
-export async function lookupMany(
-  redis: RedisStore,
-  refs: readonly EntryRef[],
-  options: LookupOptions,
-): Promise<Lookup[]> {
-  const keys = partitionKeys(options.partition);
-  const ids = refs.map(entryId);
-  const reply = await redis.run(
-    'lookup-many',
-    [
-      ...[keys.state, keys.open, keys.closed, keys.sent, keys.index, keys.blocks],
-      ...ids.map((id) => keys.entryPrefix + id),
-    ],
-    [
-      options.epoch,
-      options.token,
-      options.leaseMs,
-      options.writeThrough ? '1' : '0',
-      options.durable ? '1' : '0',
-      ...ids,
-    ],
-  );
-  statusOf(reply);
-  return ids.map((id, i) => readLookup(id, list(reply, i + 1)));
 }
 
 export interface FillOptions {
@@ -147,22 +110,22 @@ export async function fill(
   state: EntryState,
   options: FillOptions,
 ): Promise<boolean> {
-  const keys = partitionKeys(options.partition);
-  const id = entryId(ref);
-  const reply = await redis.run(
-    'fill',
-    [keys.state, keys.blocks, keys.entryPrefix + id],
-    [
-      options.epoch,
-      id,
+  const { partition, epoch } = options;
+  const keys = partitionKeys(partition);
+  const reply = await redis.together({
+    script: 'fill',
+    group: `${keys.name} ${epoch}`,
+    shared: () => ({ keys: [keys.state, keys.blocks], args: [epoch] }),
+    keys: [keys.entryPrefix + entryId(ref)],
+    args: [
       options.lease,
       state.version,
       mutationTag(options.kind, state.value === null),
       state.value ?? '',
       options.ttlMs,
     ],
-  );
-  return statusOf(reply) === 'ok';
+  });
+  return (typeof reply === 'string' ? reply : statusOf(reply)) === 'filled';
 }
 
 /**

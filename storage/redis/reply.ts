@@ -26,5 +26,5 @@ export function number(reply: ScriptReply, at: number): number {
 export function list(reply: ScriptReply, at: number): readonly string[] {
   const value = reply[at];
   if (!Array.isArray(value)) throw new TypeError(`Redis script: a list expected at ${at}`);
-  return value;
+  return value as readonly string[];
 }

@@ -13,8 +13,8 @@ import { number, statusOf, text } from './reply.ts';
 export interface StageOptions {
   readonly partition: number;
   readonly epoch: Epoch;
-  /** Redis time in µs past which the script must not run any more. */
-  readonly notAfter: number;
+  /** Redis time in µs past which the script must not run any more; asked for when it is sent. */
+  readonly notAfter: () => number;
   readonly ttlMs: number;
   readonly limits: BatchLimits;
   /** Closed batches that may wait for a slot. */
@@ -102,45 +102,38 @@ function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
   }
 }
 
-function stageKeys(options: StageOptions, id: string): string[] {
-  const keys = partitionKeys(options.partition);
-  const needed = [
-    keys.state,
-    keys.open,
-    keys.closed,
-    keys.queue,
-    keys.index,
-    keys.entryPrefix + id,
-    keys.carried,
-  ];
-  if (options.once !== undefined) {
-    needed.push(keys.records, keys.tokenPrefix + options.once.key, keys.sent);
-  }
-  return needed;
+/** What a write of one entry is, as stage.lua takes it. */
+interface StagedWrite {
+  readonly ref: EntryRef;
+  /** The tag of what is put or deleted, or `+`. */
+  readonly verb: string;
+  readonly value: string | number;
 }
 
-/** What both scripts take, with what is their own in the middle. */
-function stageArguments(options: StageOptions, id: string, ...own: (string | number)[]): (string | number)[] {
-  const args = [
-    options.epoch,
-    options.notAfter,
-    partitionKeys(options.partition).name,
-    id,
-    ...own,
-    options.ttlMs,
-    options.limits.entries,
-    options.limits.bytes,
-    options.maxQueued,
-    conditionArgument(options.condition),
-  ];
-  if (options.once !== undefined) {
-    args.push(options.once.key, options.once.fingerprint, options.once.token);
-  }
-  return args;
+async function stage(redis: RedisStore, write: StagedWrite, options: StageOptions): Promise<StageOutcome> {
+  const { partition, epoch, once, limits } = options;
+  const keys = partitionKeys(partition);
+  const entry = keys.entryPrefix + entryId(write.ref);
+  const own = [write.verb, write.value, options.ttlMs, conditionArgument(options.condition)];
+  const reply = await redis.together({
+    script: 'stage',
+    group: `${keys.name} ${epoch}`,
+    shared: () => ({
+      keys: [
+        ...[keys.state, keys.open, keys.closed, keys.queue, keys.index],
+        ...[keys.carried, keys.records, keys.sent],
+      ],
+      args: [epoch, options.notAfter(), keys.name, limits.entries, limits.bytes, options.maxQueued],
+    }),
+    keys: once === undefined ? [entry] : [entry, keys.tokenPrefix + once.key],
+    args: once === undefined ? [...own, ''] : [...own, once.key, once.fingerprint, once.token],
+  });
+  if (typeof reply === 'string') throw new TypeError(`Redis script: unknown answer ${reply}`);
+  return outcomeOf(redis, reply);
 }
 
 /**
- * Stages a put (`value` is the text to keep) or a delete (`null`): scripts/write.lua.
+ * Stages a put (`value` is the text to keep) or a delete (`null`): scripts/stage.lua.
  * @throws EpochChanged, RedisUnavailable, RedisOutOfMemory: nothing happened; RedisOutcomeUnknown: it may have.
  */
 export async function stageWrite(
@@ -148,17 +141,12 @@ export async function stageWrite(
   write: EntryRef & { readonly kind: EntryKind; readonly value: string | null },
   options: StageOptions,
 ): Promise<StageOutcome> {
-  const id = entryId(write);
-  const reply = await redis.run(
-    'write',
-    stageKeys(options, id),
-    stageArguments(options, id, mutationTag(write.kind, write.value === null), write.value ?? ''),
-  );
-  return outcomeOf(redis, reply);
+  const verb = mutationTag(write.kind, write.value === null);
+  return await stage(redis, { ref: write, verb, value: write.value ?? '' }, options);
 }
 
 /**
- * Increments a counter that is in the cache and stages the result: scripts/increment.lua.
+ * Increments a counter that is in the cache and stages the result: scripts/stage.lua.
  * @throws as {@link stageWrite}.
  */
 export async function stageIncrement(
@@ -166,11 +154,5 @@ export async function stageIncrement(
   increment: EntryRef & { readonly by: number },
   options: StageOptions,
 ): Promise<StageOutcome> {
-  const id = entryId(increment);
-  const reply = await redis.run(
-    'increment',
-    stageKeys(options, id),
-    stageArguments(options, id, increment.by),
-  );
-  return outcomeOf(redis, reply);
+  return await stage(redis, { ref: increment, verb: '+', value: increment.by }, options);
 }

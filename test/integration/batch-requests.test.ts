@@ -97,7 +97,7 @@ test('writes that wait for the queue share its batches', async () => {
 
 test('after an unknown outcome nothing more is done to that entry', async () => {
   await epochOf(part);
-  part.after('write', () => {
+  part.after('stage', () => {
     throw new RedisOutcomeUnknown('Connection is closed.');
   });
   const results = await part.many([put(CARTS, 'doubt', '1'), put(CARTS, 'doubt', '2')], cached());

@@ -61,7 +61,7 @@ test.each(MODES)('%s: patches of different members at once all survive', async (
 test.each(MODES)('%s: with the condition of the client a lost race is precondition-failed', async (_, c) => {
   const { version } = await writer(part, c).write(c, 'mine', '{"n":1}', cached());
   const [reading, goOn] = [gate(), gate()];
-  part.before(c.mode === 'write-behind' ? 'write' : 'void', async () => {
+  part.before(c.mode === 'write-behind' ? 'stage' : 'void', async () => {
     reading.open();
     await goOn.opened;
   });
@@ -106,14 +106,14 @@ test('what only SQL can have put into a row is left alone where it could not be 
 test('a patch that always loses ends with its deadline and has changed nothing', async () => {
   await part.behind.write(CARTS, 'busy', '{}', cached());
   const sabotage = () =>
-    part.before('write', async () => {
+    part.before('stage', async () => {
       await other.behind.write(CARTS, 'busy', '{}', cached());
       sabotage();
     });
   sabotage();
   const patch = part.patch(CARTS, 'busy', '{"a":1}', { ...cached(), deadlineAt: within(300) });
   await expect(patch).rejects.toMatchObject({ code: 'deadline-exceeded' });
-  part.before('write', () => {});
+  part.before('stage', () => {});
   expect(await kept(CARTS, 'busy')).toBe('{}');
 });
 

@@ -40,12 +40,12 @@ test('hits cost one round trip for each partition; misses are filled, and then a
   for (const [i, key] of keys.entries()) await part.behind.write(CARTS, key, String(i), cached());
   let from = part.sent.length;
   expect(await values(CARTS)).toEqual(keys.map((_, i) => String(i)));
-  expect(part.sent.slice(from)).toEqual(['lookup-many', 'lookup-many']);
+  expect(part.sent.slice(from)).toEqual(['lookup', 'lookup']);
 
   await evictAll(CARTS);
   from = part.sent.length;
   expect(await values(CARTS, part, [...keys, 'never'])).toEqual([...keys.map((_, i) => String(i)), null]);
-  expect([count(part, 'lookup-many', from), count(part, 'fill', from)]).toEqual([2, 21]);
+  expect([count(part, 'lookup', from), count(part, 'fill', from)]).toEqual([2, 21]);
   from = part.sent.length;
   expect((await part.reader.read(CARTS, 'k3', options())).source).toBe('cache');
   await values(CARTS, part, [...keys, 'never']);
@@ -129,7 +129,7 @@ test('a copy that another reader is about to fill is waited for', async () => {
   await filling.opened;
   const other = await world.part();
   const second = values(ORDERS, other, ['k1']);
-  await until(() => count(other, 'lookup-many', 0) >= 2, { what: 'another look' });
+  await until(() => count(other, 'lookup', 0) >= 2, { what: 'another look' });
   goOn.open();
   await first;
   expect(await second).toEqual(['1']);
@@ -207,7 +207,7 @@ test('without PostgreSQL hits and pending values are answered; where there is ne
 
 test('a look whose answer was lost is repeated', async () => {
   await part.behind.write(CARTS, 'k1', '"cached"', cached());
-  part.after('lookup-many', () => {
+  part.after('lookup', () => {
     throw new RedisOutcomeUnknown('Connection is closed.');
   });
   expect(await values(CARTS, part, ['k1'])).toEqual(['"cached"']);

@@ -9,7 +9,7 @@ import {
   RedisUnreachable,
 } from '../../storage/redis/errors.ts';
 import { EVENTS_CHANNEL } from '../../storage/redis/keys.ts';
-import { stageIncrement } from '../../storage/redis/write.ts';
+import { type StageOptions, stageIncrement } from '../../storage/redis/write.ts';
 import {
   openPartition,
   type RedisUnderTest,
@@ -44,7 +44,7 @@ beforeEach(async () => {
 });
 
 const connected = () => until(() => store.ping().then(() => true), { what: 'a connection', everyMs: 5 });
-const increment = (over = {}) =>
+const increment = (over: Partial<StageOptions> = {}) =>
   stageIncrement(store, { collection: 'hits', key: 'c', by: 1 }, p.options(over));
 const count = async () => Number((await redis.raw.get(`${p.keys.entryPrefix}hits/c`))?.split(' ').at(-1));
 /** How a promise ended, and after how many milliseconds. */
@@ -166,8 +166,8 @@ describe('without a connection', () => {
 describe('a network that goes dead', () => {
   test('a call ends in time with an unknown outcome; what arrives late does nothing', async () => {
     proxy.hold('request');
-    const notAfter = (await redisTime(redis.raw)) + (TIMEOUT_MS / 2) * 1_000;
-    const call = await ending(increment({ notAfter }));
+    const instant = (await redisTime(redis.raw)) + (TIMEOUT_MS / 2) * 1_000;
+    const call = await ending(increment({ notAfter: () => instant }));
     expect(call.what).toBe('RedisOutcomeUnknown');
     expect(call.ms).toBeLessThan(4 * TIMEOUT_MS);
     proxy.forward();
@@ -211,7 +211,7 @@ describe('a network that goes dead', () => {
   test('a hung Redis is the same: in time, and back by itself', async () => {
     process.kill(redis.server.pid, 'SIGSTOP');
     try {
-      const call = await ending(increment({ notAfter: 0 }));
+      const call = await ending(increment({ notAfter: () => 0 }));
       expect(call.what).toBe('RedisOutcomeUnknown');
       expect(call.ms).toBeLessThan(4 * TIMEOUT_MS);
       expect((await ending(increment())).what).toBe('RedisUnreachable');
@@ -238,8 +238,8 @@ test('one failing script of many sent together does not touch the others', async
     ending(store.run('lookup', [], [])),
     ending(
       store.run(
-        'increment',
-        [p.keys.free, '', '', '', '', ''].map((k) => k || p.keys.open),
+        'stage',
+        [p.keys.free, '', '', '', '', '', '', ''].map((k) => k || p.keys.open),
         [p.epoch],
       ),
     ),

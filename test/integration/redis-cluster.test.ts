@@ -5,6 +5,7 @@ import { fill } from '../../storage/redis/lookup.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { adoptBatch, reslotBatch } from '../../storage/redis/seal.ts';
 import { sweepPage } from '../../storage/redis/sweep.ts';
+import { createTogether } from '../../storage/redis/together.ts';
 import { settleEntry, voidEntry } from '../../storage/redis/write-through.ts';
 import {
   entriesOf,
@@ -29,7 +30,7 @@ beforeAll(async () => {
     calls.push(keys);
     return one.store.run(name, keys, args);
   };
-  redis = { ...one, store: { ...one.store, run } };
+  redis = { ...one, store: { ...one.store, run, together: createTogether(run) } };
 });
 afterAll(() => redis.stop());
 

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchProgress, confirmBatch } from '../../storage/redis/confirm.ts';
 import { tellDecision } from '../../storage/redis/drain.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
-import { fill, inspect, lookup, lookupMany, stagedMutations } from '../../storage/redis/lookup.ts';
+import { fill, inspect, lookup, stagedMutations } from '../../storage/redis/lookup.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { SCRIPTS } from '../../storage/redis/scripts.ts';
 import { adoptBatch, reslotBatch, type SealedBatch, sealBatch } from '../../storage/redis/seal.ts';
 import { forgetEntries, recordRerun, sweepPage } from '../../storage/redis/sweep.ts';
-import { stageIncrement, stageWrite } from '../../storage/redis/write.ts';
+import { stageWrite } from '../../storage/redis/write.ts';
 import { settleEntry, voidEntry } from '../../storage/redis/write-through.ts';
 import {
   entriesOf,
@@ -21,7 +21,6 @@ import {
 } from '../support/redis-partition.ts';
 
 const A = { collection: 'docs', key: 'a' };
-const C = { collection: 'hits', key: 'c' };
 /** These begin or end an epoch, or ask for it. */
 const ABOUT_EPOCHS = ['hello', 'lock', 'renew', 'unlock', 'install'];
 /** These run in whatever epoch is valid; their own tests see to it that one is. */
@@ -39,19 +38,9 @@ type Call = (p: TestPartition, epoch: string, offered: SealedBatch) => Promise<u
 const CALLS: Record<string, Call> = {
   drain: ({ partition }, epoch) =>
     tellDecision(redis.store, partition, epoch, { sequence: 1, draining: true }),
-  write: (p, epoch) => stageWrite(redis.store, { ...A, kind: 'document', value: '2' }, p.options({ epoch })),
-  increment: (p, epoch) => stageIncrement(redis.store, { ...C, by: 1 }, p.options({ epoch })),
+  stage: (p, epoch) => stageWrite(redis.store, { ...A, kind: 'document', value: '2' }, p.options({ epoch })),
   lookup: ({ partition }, epoch) =>
     lookup(redis.store, A, {
-      partition,
-      epoch,
-      token: 't',
-      leaseMs: 60_000,
-      writeThrough: false,
-      durable: false,
-    }),
-  'lookup-many': ({ partition }, epoch) =>
-    lookupMany(redis.store, [A, C], {
       partition,
       epoch,
       token: 't',

@@ -151,7 +151,7 @@ async function take(
       const late = step.pick % 17 === 0;
       const options = {
         ...at,
-        notAfter: late ? 1 : STEPS_OF,
+        notAfter: () => (late ? 1 : STEPS_OF),
         ttlMs: 3_600_000,
         limits: pickOf(
           [

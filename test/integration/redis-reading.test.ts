@@ -3,6 +3,7 @@ import { batchId } from '../../domain/batch.ts';
 import { confirmBatch } from '../../storage/redis/confirm.ts';
 import { fill, inspect } from '../../storage/redis/lookup.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
+import { stageIncrement } from '../../storage/redis/write.ts';
 import { settleEntry, type VoidTicket, voidEntry } from '../../storage/redis/write-through.ts';
 import {
   entriesOf,
@@ -278,13 +279,7 @@ describe('a fill', () => {
     else {
       // Another reader fills, a writer counts.
       await redis.raw.set(`${p.keys.entryPrefix}docs/a`, `V ${p.epoch} 2 c 4`);
-      const key = `${p.keys.entryPrefix}docs/a`;
-      const { state, open, closed, queue, index, carried, name } = p.keys;
-      await redis.store.run(
-        'increment',
-        [state, open, closed, queue, index, key, carried],
-        [p.epoch, Number.MAX_SAFE_INTEGER, name, 'docs/a', 1, HOUR, 10, 10_000, 4, ''],
-      );
+      await stageIncrement(redis.store, { collection: 'docs', key: 'a', by: 1 }, p.options());
     }
     const before = await p.dump();
     expect(await fillA(p, lease, 7, '"old"')).toBe(false);

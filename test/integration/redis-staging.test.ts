@@ -101,12 +101,14 @@ describe('a write', () => {
     const p = await openPartition(redis);
     await p.put('a', '1');
     const before = await p.dump();
-    const notAfter = (await redisTime(redis.raw)) - 1;
+    const past = (await redisTime(redis.raw)) - 1;
+    const notAfter = () => past;
+    const future = past + 60_000_000;
     expect(await p.put('a', '2', { notAfter })).toEqual({ outcome: 'late' });
     expect(await p.put('a', '2', { notAfter, condition: { ifAbsent: true } })).toEqual({ outcome: 'late' });
     expect(await p.add('a', 1, { notAfter })).toEqual({ outcome: 'late' });
     expect(await p.dump()).toEqual(before);
-    expect(await p.put('a', '2', { notAfter: (await redisTime(redis.raw)) + 60_000_000 })).toMatchObject({
+    expect(await p.put('a', '2', { notAfter: () => future })).toMatchObject({
       outcome: 'staged',
     });
   });
@@ -333,20 +335,13 @@ describe('an increment', () => {
     await p.setCounter('c', '-0');
     expect(Object.is(staged(await p.add('c', -0)).value, 0)).toBe(true);
     await redis.raw.set(`${p.keys.entryPrefix}hits/d`, `V ${p.epoch} 2 c -0`);
+    const { state, open, closed, queue, index, carried, records, sent, entryPrefix } = p.keys;
     const zero = await redis.store.run(
-      'increment',
-      [
-        p.keys.state,
-        p.keys.open,
-        p.keys.closed,
-        p.keys.queue,
-        p.keys.index,
-        `${p.keys.entryPrefix}hits/d`,
-        p.keys.carried,
-      ],
-      [p.epoch, MAX, p.keys.name, 'hits/d', '-0', 60_000, 10, 10_000, 4, ''],
+      'stage',
+      [state, open, closed, queue, index, carried, records, sent, `${entryPrefix}hits/d`],
+      [p.epoch, MAX, p.keys.name, 10, 10_000, 4, '+', '-0', 60_000, '', ''],
     );
-    expect(zero[4]).toBe('0');
+    expect(zero[1]).toMatchObject({ 4: '0' });
     expect(await redis.raw.hget(p.keys.open, 'hits/d')).toMatch(/ c 0$/);
   });
 

@@ -122,15 +122,17 @@ function hooked(
     hooks.delete(name);
     await hook?.();
   };
+  async function hookedCall<T>(name: string, call: () => Promise<T>): Promise<T> {
+    await once(before, name);
+    sent.push(name);
+    const reply = await call();
+    await once(after, name);
+    return reply;
+  }
   return {
     ...store,
-    async run(name, keys, args) {
-      await once(before, name);
-      sent.push(name);
-      const reply = await store.run(name, keys, args);
-      await once(after, name);
-      return reply;
-    },
+    run: (name, keys, args) => hookedCall(name, () => store.run(name, keys, args)),
+    together: (call) => hookedCall(call.script, () => store.together(call)),
   };
 }
 

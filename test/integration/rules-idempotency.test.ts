@@ -67,9 +67,9 @@ test('rule 16: a repeated increment counts once: from Redis, from Temporal after
 test('rule 16: a script whose answer was lost is repeated by the client, and had counted', async () => {
   const part = await world.part();
   await part.behind.increment(VIEWS, 'k', 1, keyed('k0'));
-  part.after('increment', () => {
+  part.after('stage', () => {
     // The first run only leaves the token.
-    part.after('increment', () => {
+    part.after('stage', () => {
       throw new RedisOutcomeUnknown('the connection broke');
     });
   });

@@ -38,7 +38,7 @@ test('a queued write is one trace, from its caller to the statements that persis
     return found as SeenSpan;
   };
   const request = one(/^PUT \/v1\/collections\/\{collection\}\/entries\/\{key\}$/, 'holdfast-api');
-  const write = one(/^redis write$/, 'holdfast-api');
+  const write = one(/^redis stage$/, 'holdfast-api');
   const offer = one(/^offer batch$/, 'holdfast-api');
   const start = one(/^StartWorkflow:writeBehind$/, 'holdfast-api');
   const run = one(/^RunWorkflow:writeBehind$/, 'holdfast-worker');

@@ -157,7 +157,7 @@ export async function openPartition(
   const options = (over: Partial<StageOptions> = {}): StageOptions => ({
     partition,
     epoch,
-    notAfter: Number.MAX_SAFE_INTEGER,
+    notAfter: () => Number.MAX_SAFE_INTEGER,
     ttlMs: 600_000,
     limits: { entries: 1_000, bytes: 262_144 },
     maxQueued: 32,

@@ -5,7 +5,7 @@
 -- KEYS  1 state  2 closed  3 queue  4 sent  5 free
 -- ARGV  1 epoch  2 batch id  3 slot  4 run id of the workflow  5 channel
 -- Answers {'ok'} | {'gone'}: confirmed or released already | {'epoch', current}
--- @use staging
+-- @use slots
 local wrong = check_epoch(KEYS[1], ARGV[1])
 if wrong then return wrong end
 if redis.call('HDEL', KEYS[2], ARGV[2]) == 0 then return { 'gone' } end

@@ -1,14 +1,27 @@
 #!lua
--- Puts what a read found into the cache, if the lease is still valid: every write of the entry voids it, so a slow reader
--- can never put an old value back. A lease is void in another epoch.
+-- Puts what reads of one partition found into the cache, each if its lease is still valid: every write of the entry voids it,
+-- so a slow reader can never put an old value back. A lease is void in another epoch.
 --
--- KEYS  1 state  2 blocks  3 entry
--- ARGV  1 epoch  2 entry id  3 lease token  4 version  5 tag  6 value  7 TTL, ms
--- Answers {'ok'} | {'void'} | {'epoch', current}
-local wrong = check_epoch(KEYS[1], ARGV[1])
+-- KEYS  1 state  2 blocks  3… the entry of each fill
+-- ARGV  1 epoch  then for each fill: lease token, version, tag, value, TTL, ms
+-- Answers {'epoch', current} | {'ok', one for each fill}: 'filled' | 'void'
+local epoch = ARGV[1]
+local wrong = check_epoch(KEYS[1], epoch)
 if wrong then return wrong end
-if redis.call('GET', KEYS[3]) ~= 'L ' .. ARGV[1] .. ' ' .. ARGV[3] then return { 'void' } end
-local block = redis.call('HGET', KEYS[2], ARGV[2])
-if block and tonumber(string.match(block, ' (%d+)$')) > time_us() then return { 'void' } end
-redis.call('SET', KEYS[3], 'V ' .. ARGV[1] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6], 'PX', ARGV[7])
-return { 'ok' }
+-- An entry's key is the state's with this in place of `state`, and its id.
+local id_at = #KEYS[1] - #'state' + #'e:' + 1
+local blocks = redis.call('EXISTS', KEYS[2]) == 1
+local answer = { 'ok' }
+for k = 3, #KEYS do
+  local a = 2 + (k - 3) * 5
+  local valid = redis.call('GET', KEYS[k]) == 'L ' .. epoch .. ' ' .. ARGV[a]
+  if valid and blocks then
+    local block = redis.call('HGET', KEYS[2], string.sub(KEYS[k], id_at))
+    valid = not block or tonumber(string.match(block, ' (%d+)$')) <= time_us()
+  end
+  if valid then
+    redis.call('SET', KEYS[k], 'V ' .. epoch .. ' ' .. ARGV[a + 1] .. ' ' .. ARGV[a + 2] .. ' ' .. ARGV[a + 3], 'PX', ARGV[a + 4])
+  end
+  answer[k - 1] = valid and 'filled' or 'void'
+end
+return answer

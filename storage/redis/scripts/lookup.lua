@@ -1,27 +1,41 @@
 #!lua flags=allow-oom
--- A read: the cached copy, or what is needed to repair the miss. Runs when Redis is full too: hits must be served.
+-- Reads of one partition: of each entry the cached copy, or what is needed to repair the miss. Runs when Redis is full too:
+-- hits must be served.
 --
--- KEYS  1 state  2 open  3 closed  4 sent  5 index  6 blocks  7 entry
--- ARGV  1 epoch  2 entry id  3 token for a lease (one that is held already is answered again)  4 life of the lease, ms
---       5 '1' for write-through entries  6 '1' to learn of a hit whether its write is in Temporal yet
--- Answers {'hit', copy} | {'hit', copy, batch id}: its write is staged in this batch, which is not confirmed yet |
---       {'epoch', current} |
+-- KEYS  1 state  2 open  3 closed  4 sent  5 index  6 blocks  7… the entry of each read
+-- ARGV  1 epoch  2 life of a lease, ms  then for each read: token for a lease (one that is held already is answered again);
+--       flags: 'w' for a write-through entry, 'd' to learn of a hit whether its write is in Temporal yet
+-- Answers {'epoch', current} | {'ok', one for each read}:
+--       copy | {'hit', copy, batch id}: its write is staged in this batch, which is not confirmed yet |
 --       {'miss', lease, batch id, slot, run id, mutation}: lease is the token where it was granted, 'held' where another
 --       reader has it, '' where nobody may fill; batch id is '' where nothing is pending; the mutation is given where Redis still has it, slot and run id where Temporal has it
 -- @use missing
-local wrong = check_epoch(KEYS[1], ARGV[1])
+local epoch = ARGV[1]
+local wrong = check_epoch(KEYS[1], epoch)
 if wrong then return wrong end
-local text = redis.call('GET', KEYS[7])
-local head = text and string.sub(text, 1, #ARGV[1] + 3)
-local id = ARGV[2]
-if head == 'V ' .. ARGV[1] .. ' ' then
-  local batch = ARGV[6] == '1' and redis.call('HGET', KEYS[5], id)
-  local sent = batch and redis.call('HGET', KEYS[4], batch)
-  if not batch or sent and string.find(sent, ' confirmed ', 1, true) then return { 'hit', text } end
+local keys =
+  { state = KEYS[1], open = KEYS[2], closed = KEYS[3], sent = KEYS[4], index = KEYS[5], blocks = KEYS[6] }
+-- An entry's key is the state's with this in place of `state`, and its id.
+local id_at = #KEYS[1] - #'state' + #'e:' + 1
+local copy_head = 'V ' .. epoch .. ' '
+local unpacked = {}
+
+local function durable_hit(id, text)
+  local batch = redis.call('HGET', keys.index, id)
+  local sent = batch and redis.call('HGET', keys.sent, batch)
+  if not batch or sent and string.find(sent, ' confirmed ', 1, true) then return text end
   return { 'hit', text, batch }
 end
 
-local keys =
-  { state = KEYS[1], open = KEYS[2], closed = KEYS[3], sent = KEYS[4], index = KEYS[5], blocks = KEYS[6] }
-local ask = { epoch = ARGV[1], token = ARGV[3], lease_ms = ARGV[4], write_through = ARGV[5] }
-return missing(keys, KEYS[7], id, ask, text, head, {})
+local answer = { 'ok' }
+local texts = redis.call('MGET', unpack(KEYS, 7))
+for i, text in ipairs(texts) do
+  local key, flags = KEYS[6 + i], ARGV[2 * i + 2]
+  if text and string.sub(text, 1, #copy_head) == copy_head then
+    answer[i + 1] = string.find(flags, 'd', 1, true) and durable_hit(string.sub(key, id_at), text) or text
+  else
+    local ask = { epoch = epoch, token = ARGV[2 * i + 1], lease_ms = ARGV[2], write_through = string.find(flags, 'w', 1, true) }
+    answer[i + 1] = missing(keys, key, string.sub(key, id_at), ask, unpacked)
+  end
+end
+return answer

@@ -1,23 +1,25 @@
--- Shared by the scripts that read; the loader puts it after the prelude where a script asks for it.
+-- Of the script that reads; the loader puts it after the prelude where a script asks for it.
 
--- What a read needs to repair a miss: {'miss', lease, batch id, slot, run id, mutation}, as lookup.lua says. `text` is what
--- the entry's key holds, and `head` its beginning. `ask` has epoch, token and life of a lease, and '1' for write-through
--- entries; `unpacked` keeps the closed batches that this call looked into, by their ids.
-local function missing(keys, entry_key, id, ask, text, head, unpacked)
+-- What a read needs to repair a miss: {'miss', lease, batch id, slot, run id, mutation}, as lookup.lua says. `ask` has epoch,
+-- token and life of a lease, and whether the entry is write-through; `unpacked` keeps the closed batches that this call
+-- looked into, by their ids.
+local function missing(keys, entry_key, id, ask, unpacked)
   local lease = ''
+  -- Again: another read of the entry may have been granted a lease since all were fetched.
+  local text = redis.call('GET', entry_key)
   local block = redis.call('HGET', keys.blocks, id)
-  local now = (block or ask.write_through == '1') and time_us() or 0
+  local now = (block or ask.write_through) and time_us() or 0
   local blocked = block and tonumber(string.match(block, ' (%d+)$')) > now
   if block and not blocked then redis.call('HDEL', keys.blocks, id) end
   -- A commit may be in doubt whose block was lost with Redis' memory: wait one block length after a new epoch.
-  if ask.write_through == '1' and tonumber(redis.call('HGET', keys.state, 'fills_from')) > now then blocked = true end
+  if ask.write_through and tonumber(redis.call('HGET', keys.state, 'fills_from')) > now then blocked = true end
   -- A held lease keeps others from filling; a copy or a lease of an older epoch may be replaced.
   local own = 'L ' .. ask.epoch .. ' ' .. ask.token
   if text == own then
     lease = ask.token
   elseif blocked then
     lease = ''
-  elseif head == 'L ' .. ask.epoch .. ' ' then
+  elseif text and string.sub(text, 1, #ask.epoch + 3) == 'L ' .. ask.epoch .. ' ' then
     lease = 'held'
   else
     local granted = redis.pcall('SET', entry_key, own, 'PX', ask.lease_ms)

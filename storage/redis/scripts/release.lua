@@ -8,7 +8,7 @@
 --       5… for each entry: id, version, '1' where it was set aside (its copy goes too)
 --       then for each idempotency record: entry id, digest. PostgreSQL has them now, or the write did not happen
 -- Answers {'ok'} | {'epoch', current}
--- @use staging
+-- @use slots
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
 local wrong = wrong_epoch(ARGV[1] == '' and s[1] or ARGV[1], s[1], s[2])
 if wrong then return wrong end

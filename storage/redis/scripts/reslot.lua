@@ -5,7 +5,7 @@
 -- KEYS  1 state  2 closed  3 sent  4 free
 -- ARGV  1 epoch  2 batch id  3 the slot that was taken
 -- Answers {'slot', slot} | {'gone'}: confirmed or released meanwhile | {'full'} | {'epoch', current}
--- @use staging
+-- @use slots
 local wrong = check_epoch(KEYS[1], ARGV[1])
 if wrong then return wrong end
 local now = time_us()

@@ -7,7 +7,7 @@
 -- ARGV  1 epoch  2 partition name  3 number of slots  4 shortest gathering, µs  5 longest gathering, µs
 -- Answers {'sealed', batch id, slot, now, {entry id, mutation, …}} | {'wait', µs}: gather on | {'none'}: nothing staged |
 --       {'full'}: no slot is free | {'epoch', current}
--- @use staging
+-- @use closing
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'number', 'count', 'since')
 local wrong = wrong_epoch(ARGV[1], s[1], s[2])
 if wrong then return wrong end

@@ -1,0 +1,110 @@
+#!lua
+-- Stages writes of one partition in their order: puts, deletes and increments of write-behind entries. Of each the version, the
+-- cached copy, the open batch and the pending index, all in one step. An increment is executed on the cached copy, and its
+-- result is staged.
+-- Needs memory, so it fails as a whole (OOM) where Redis is full.
+--
+-- KEYS  1 state  2 open  3 closed  4 queue  5 index  6 carried  7 records  8 sent
+--       then for each write its entry and, with an Idempotency-Key, the token
+-- ARGV  1 epoch  2 not after, µs  3 partition name  4 max entries  5 max bytes  6 max queued batches
+--       then for each write: tag of what is put or deleted, or '+' for an increment; its value, or the integer to add; TTL
+--       of the copy, ms; condition: '' | '=<version>' (If-Match) | '-' (If-None-Match: *); digest of its Idempotency-Key,
+--       or '', and only with one: fingerprint of the request, token of this request
+-- Answers {'epoch', current} | {'late', now} | {'ok', one for each write}:
+--       {'ok', version, batch id, now} and after an increment its result | {'full'} | {'draining'}
+--       | {'miss'}: the entry is needed in the cache | {'condition', version}: it does not hold; 0 where the entry does not exist
+--       | {'overflow', value}: the result would leave ±(2^53 − 1)
+--       | with an Idempotency-Key {'replay', …} and {'check', token}: see once.lua
+-- @use closing
+-- @use staging
+-- @use once
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'clock', 'number', 'count', 'bytes', 'drain')
+local wrong = wrong_epoch(ARGV[1], s[1], s[2])
+if wrong then return wrong end
+local now = time_us()
+if now > tonumber(ARGV[2]) then return { 'late', now } end
+
+local epoch = ARGV[1]
+local keys = {
+  state = KEYS[1], open = KEYS[2], closed = KEYS[3], queue = KEYS[4], index = KEYS[5], carried = KEYS[6], records = KEYS[7], sent = KEYS[8],
+}
+local limits = { entries = tonumber(ARGV[4]), bytes = tonumber(ARGV[5]), queue = tonumber(ARGV[6]) }
+local batch = open_batch(keys, epoch .. '.' .. ARGV[3] .. '.', s[4], s[5], s[6])
+local clock = tonumber(s[3])
+local draining = refuses_writes(s[7])
+-- An entry's key is the state's with this in place of `state`, and its id.
+local id_at = #KEYS[1] - #'state' + #'e:' + 1
+-- The copies that these writes leave, by the entry's key. They are set once, at the end.
+local copies = {}
+
+local function copy_of(key)
+  local copy = copies[key]
+  if copy then return copy.version, copy.tag, copy.value end
+  return cached_copy(redis.call('GET', key), epoch)
+end
+
+-- Why a write whose condition is not '' does not happen, or nil.
+local function refused(condition, version, exists)
+  if condition == '-' then
+    if exists then return { 'condition', version } end
+  elseif condition ~= '' and (not exists or digits(version) ~= string.sub(condition, 2)) then
+    return { 'condition', exists and version or 0 }
+  end
+end
+
+local function write(key, op, once)
+  if once then
+    local answer = repeated(keys, epoch, batch.id, once)
+    if answer then return answer end
+  end
+  if draining then return { 'draining' } end
+
+  local tag, value = op.verb, op.value
+  if tag == '+' or op.condition ~= '' then
+    local held, held_tag, text = copy_of(key)
+    if not held then return { 'miss' } end
+    local exists = tag == '+' and held_tag == 'c' or tag ~= '+' and held_tag == string.lower(held_tag)
+    local refusal = refused(op.condition, held, exists)
+    if refusal then return refusal end
+    if tag == '+' then
+      local sum = (exists and tonumber(text) or 0) + tonumber(value)
+      -- Both terms are exact, so a sum past the limit is seen even where it could not be represented.
+      if sum > 9007199254740991 or sum < -9007199254740991 then return { 'overflow', exists and text or '0' } end
+      tag, value = 'c', digits(sum)
+      if value == '-0' then value = '0' end
+    end
+  end
+
+  local version = next_version(clock, now)
+  local text = digits(version)
+  local result = op.verb == '+' and value or nil
+  local record = once and once.key .. ',' .. once.fingerprint .. ',' .. text .. ',' .. (result or '')
+  local id = stage(batch, limits, string.sub(key, id_at), text, tag, value, record)
+  if not id then return { 'full' } end
+  clock = version
+  if once then remember(keys, once, record, id) end
+  copies[key] = { version = version, tag = tag, value = value, ttl = op.ttl }
+  return { 'ok', version, id, now, result }
+end
+
+local answer = { 'ok' }
+local k, a = 9, 7
+while a <= #ARGV do
+  local op = { verb = ARGV[a], value = ARGV[a + 1], ttl = ARGV[a + 2], condition = ARGV[a + 3] }
+  local once
+  if ARGV[a + 4] ~= '' then
+    once = { key = ARGV[a + 4], fingerprint = ARGV[a + 5], token = ARGV[a + 6], token_key = KEYS[k + 1] }
+  end
+  answer[#answer + 1] = write(KEYS[k], op, once)
+  if once then
+    k, a = k + 2, a + 7
+  else
+    k, a = k + 1, a + 5
+  end
+end
+
+keep_open(batch, digits(clock), now)
+for key, copy in pairs(copies) do
+  redis.call('SET', key, 'V ' .. epoch .. ' ' .. digits(copy.version) .. ' ' .. copy.tag .. ' ' .. copy.value, 'PX', copy.ttl)
+end
+return answer
