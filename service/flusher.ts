@@ -10,6 +10,14 @@ import type { Waiters } from './waiters.ts';
 
 /** How often each process looks for batches that nobody flushes: another's process may have died. */
 const ROUND_MS = 1_000;
+/**
+ * Writers who were answered together often write again at once. Without a wait for them two crowds take turns, each waiting
+ * for the other's start, and every start carries half of what it could. So the next batch waits until as many have come,
+ * but no longer than this part of the time that the last start took.
+ */
+const COMPANY_SHARE = 0.5;
+/** Nor longer than this, however slow Temporal is. */
+const COMPANY_MAX_MS = 50;
 /** No slot is free: how soon to look again. A release that is heard of wakes the flusher at once. */
 const FULL_PAUSE_MS = 250;
 
@@ -25,6 +33,8 @@ interface PartitionFlusher {
   gathering: boolean;
   /** The batch that took this process's last write: a later one means that it was closed. */
   openBatch: BatchId | undefined;
+  /** The next batch is sealed when so many writes wait to be queued, at the latest when its time is over. */
+  expected: { readonly writes: number; arrived(): void } | undefined;
 }
 
 export interface Flusher {
@@ -59,6 +69,7 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       timerAt: 0,
       gathering: false,
       openBatch: undefined,
+      expected: undefined,
     }),
   );
   // Whoever staged a write wakes it, and it goes on for many others.
@@ -131,8 +142,30 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       }
       if (sealed.outcome === 'full') return schedule(partition, state, FULL_PAUSE_MS, waiting);
       crashPoint('after-seal');
+      const crowd = waiters.writesOf(sealed.sealed.batch.id).length;
+      const began = performance.now();
       await offers.offer(sealed.sealed);
+      // A batch that is closed can get no more company.
+      if (crowd > 1 && sealed.left === 0) {
+        const ms = Math.min((performance.now() - began) * COMPANY_SHARE, COMPANY_MAX_MS);
+        await company(state, waiters.waitingForQueue(partition) + crowd, ms);
+      }
     }
+  }
+
+  /** Waits until so many writes of the partition wait to be queued, or the time is over. */
+  async function company(state: PartitionFlusher, writes: number, ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      state.expected = {
+        writes,
+        arrived() {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+    });
+    state.expected = undefined;
   }
 
   async function adopt(partition: number): Promise<void> {
@@ -188,6 +221,9 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
         state.openBatch !== batchId &&
         (parseBatchId(batchId)?.number ?? 0) > 0;
       state.openBatch = batchId;
+      if (state.expected !== undefined && waiters.waitingForQueue(partition) >= state.expected.writes) {
+        state.expected.arrived();
+      }
       if (state.running && (waits || closedOne)) {
         state.again ||= closedOne;
         state.asked = true;

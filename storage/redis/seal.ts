@@ -27,7 +27,8 @@ function sealedOf(reply: ScriptReply, partition: number, epoch: Epoch): SealedBa
 }
 
 export type SealOutcome =
-  | { readonly outcome: 'sealed'; readonly sealed: SealedBatch }
+  /** `left`: closed batches that still have no slot. */
+  | { readonly outcome: 'sealed'; readonly sealed: SealedBatch; readonly left: number }
   /** The open batch should gather company for this long. */
   | { readonly outcome: 'wait'; readonly ms: number }
   | { readonly outcome: 'none' }
@@ -56,7 +57,8 @@ export async function sealBatch(
   );
   const status = statusOf(reply);
   if (status === 'sealed') {
-    return { outcome: 'sealed', sealed: sealedOf(reply, options.partition, options.epoch) };
+    const sealed = sealedOf(reply, options.partition, options.epoch);
+    return { outcome: 'sealed', sealed, left: number(reply, 5) };
   }
   if (status === 'wait') return { outcome: 'wait', ms: Math.ceil(number(reply, 1) / 1_000) };
   return { outcome: status === 'full' ? 'full' : 'none' };

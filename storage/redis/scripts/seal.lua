@@ -5,7 +5,7 @@
 --
 -- KEYS  1 state  2 open  3 closed  4 queue  5 sent  6 free
 -- ARGV  1 epoch  2 partition name  3 number of slots  4 shortest gathering, µs  5 longest gathering, µs
--- Answers {'sealed', batch id, slot, now, {entry id, mutation, …}} | {'wait', µs}: gather on | {'none'}: nothing staged |
+-- Answers {'sealed', batch id, slot, now, {entry id, mutation, …}, closed batches that are left} | {'wait', µs}: gather on | {'none'}: nothing staged |
 --       {'full'}: no slot is free | {'epoch', current}
 -- @use closing
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'number', 'count', 'since')
@@ -36,4 +36,4 @@ end
 local id = redis.call('LPOP', KEYS[4])
 local slot = redis.call('LPOP', KEYS[6])
 redis.call('HSET', KEYS[5], id, slot .. ' sealed ' .. digits(now))
-return { 'sealed', id, slot, now, cmsgpack.unpack(redis.call('HGET', KEYS[3], id)) }
+return { 'sealed', id, slot, now, cmsgpack.unpack(redis.call('HGET', KEYS[3], id)), redis.call('LLEN', KEYS[4]) }
