@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { Environment } from '../config/environment.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
+import type { ReadRecord } from '../storage/postgres/read-record.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
 import type { Temporal } from '../storage/temporal/client.ts';
 import type { ServiceMetrics } from '../telemetry/metrics.ts';
@@ -13,6 +14,7 @@ export interface Context {
   readonly redis: RedisStore;
   readonly temporal: Temporal;
   readonly db: Kysely<Database>;
+  readonly readRecord: ReadRecord;
   readonly metrics: ServiceMetrics;
   /** Only where a collector is configured. */
   readonly tracing: Tracing | undefined;

@@ -6,6 +6,7 @@ import type { SettingsError } from '../config/problem.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
 import { listActions } from '../storage/postgres/operator-actions.ts';
+import { createRecordReader } from '../storage/postgres/read-record.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import type { ServiceMetrics } from '../telemetry/metrics.ts';
@@ -91,7 +92,9 @@ export function createHoldfast(deps: {
     onConnected: () => checkRedis(redis),
     tracing,
   });
-  const ctx: Context = { environment, redis, temporal, db: database.db, metrics, tracing, log };
+  const { db } = database;
+  const readRecord = createRecordReader(db);
+  const ctx: Context = { environment, redis, temporal, db, readRecord, metrics, tracing, log };
   const suspicion = createSuspicion(ctx);
   const topology = createTopologyGate(ctx, {
     beforeOpen: suspicion.learn,

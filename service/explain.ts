@@ -4,7 +4,6 @@ import { entryId } from '../domain/entry.ts';
 import { mergePending, type Settled } from '../domain/merge.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { readRecord } from '../storage/postgres/read-record.ts';
 import { inspect, type Pending } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
@@ -59,7 +58,7 @@ export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatc
         seen: await inspect(ctx.redis, ref, { partition, epoch: current }),
       }));
       const pending = await beforeDeadline(pendingPart(id, partition, seen.pending), options.deadlineAt);
-      const settled = await beforeDeadline(readRecord(ctx.db, collection.kind, ref), options.deadlineAt);
+      const settled = await beforeDeadline(ctx.readRecord(collection.kind, ref), options.deadlineAt);
       return {
         ...ref,
         partition,

@@ -142,6 +142,8 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       }
       if (sealed.outcome === 'full') return schedule(partition, state, FULL_PAUSE_MS, waiting);
       crashPoint('after-seal');
+      // The answers to its last writes may have come together with this one: they have their turn first.
+      await new Promise((resolve) => setImmediate(resolve));
       const crowd = waiters.writesOf(sealed.sealed.batch.id).length;
       const began = performance.now();
       await offers.offer(sealed.sealed);

@@ -78,7 +78,10 @@ export function createInvalidate(
         }),
       ),
     );
-    const found = await beforeDeadline(sources.indexedMany(collection, misses, deadlineAt), deadlineAt);
+    const looked = misses.map(({ ref, partition, pending: seen }) =>
+      sources.indexed(ref, collection, { partition, deadlineAt }, seen),
+    );
+    const found = await beforeDeadline(Promise.all(looked), deadlineAt);
     voided.forEach((one, i) => {
       const state = found[i];
       if (state?.source === 'pending') pending.set(one, state.state.version);

@@ -4,7 +4,6 @@ import type { Epoch } from '../domain/epoch.ts';
 import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
-import { readRecords } from '../storage/postgres/read-record.ts';
 import { type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { CacheAccess } from './cache-access.ts';
 import type { Context } from './context.ts';
@@ -111,8 +110,7 @@ export function createReadMany(
       answers.set(one, { state, source: 'cache', unsettled: staged });
     if (hits.length === 0 || !suspicion.active()) return;
     try {
-      const keys = hits.map(([{ ref }]) => ref.key);
-      const records = await readRecords(ctx.db, collection.kind, collection.name, keys);
+      const records = await Promise.all(hits.map(([{ ref }]) => ctx.readRecord(collection.kind, ref)));
       hits.forEach(([one, { state }], i) => {
         const record = records[i];
         const row = record === undefined ? undefined : newerRow(state, record);
@@ -133,16 +131,14 @@ export function createReadMany(
     const keep = ({ one, lease }: Miss) => {
       if (lease !== undefined) cache.keep(entryId(one.ref), lease);
     };
-    const found = await sources
-      .indexedMany(
-        collection,
-        misses.map(({ missed }) => missed),
-        deadlineAt,
-      )
-      .catch((error: unknown) => {
-        misses.forEach(keep);
-        throw error;
-      });
+    const found = await Promise.all(
+      misses.map(({ missed: { ref, partition, pending } }) =>
+        sources.indexed(ref, collection, { partition, deadlineAt }, pending),
+      ),
+    ).catch((error: unknown) => {
+      misses.forEach(keep);
+      throw error;
+    });
     await Promise.all(
       misses.map(async (miss, i) => {
         const { state, source, cacheable, unsettled } = found[i] ?? NOTHING_FOUND;

@@ -4,7 +4,6 @@ import type { Settled } from '../domain/merge.ts';
 import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
-import { readRecord } from '../storage/postgres/read-record.ts';
 import { type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { ReadOutcome } from '../telemetry/metrics.ts';
 import type { CacheAccess, LookedUp } from './cache-access.ts';
@@ -126,7 +125,7 @@ export function createReader(
     const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
     if (!suspicion.active()) return hit;
     try {
-      const row = newerRow(state, await readRecord(ctx.db, collection.kind, ref));
+      const row = newerRow(state, await ctx.readRecord(collection.kind, ref));
       return row === undefined ? hit : { state: row, source: 'row', stored: false, unsettled: undefined };
     } catch (error) {
       if (isUnreachable(error)) return hit;

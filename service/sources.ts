@@ -4,7 +4,6 @@ import { type EntryRef, entryId } from '../domain/entry.ts';
 import { mergePending, type Settled } from '../domain/merge.ts';
 import type { EntryState, Mutation } from '../domain/mutation.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
-import { readRecord, readRecords } from '../storage/postgres/read-record.ts';
 import { type Pending, stagedMutations } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
@@ -32,12 +31,6 @@ export interface Sources {
     place: { readonly partition: number; readonly deadlineAt: number },
     pending: Pending | undefined,
   ): Promise<Found>;
-  /** The same of many entries of one collection, in their order, with one statement for all rows. */
-  indexedMany(
-    collection: Collection,
-    misses: readonly Missed[],
-    deadlineAt: number,
-  ): Promise<readonly Found[]>;
   /** Without Redis: every slot may hold something, then the row. @throws as Temporal and PostgreSQL do. */
   withoutRedis(ref: EntryRef, collection: Collection, partition: number): Promise<Found>;
   /** The same of many entries of one collection, in their order. */
@@ -81,7 +74,7 @@ export function createSources(
     collection: Collection,
     pending: readonly Mutation[],
   ): Promise<{ readonly found: Found; readonly hidden: boolean }> {
-    return merged(await readRecord(ctx.db, collection.kind, ref), pending);
+    return merged(await ctx.readRecord(collection.kind, ref), pending);
   }
 
   /**
@@ -118,7 +111,7 @@ export function createSources(
     async indexed(ref, collection, place, pending) {
       const mutation = await indexedMutation(entryId(ref), place.partition, pending);
       try {
-        const record = await readRecord(ctx.db, collection.kind, ref);
+        const record = await ctx.readRecord(collection.kind, ref);
         return await settle(
           { ref, partition: place.partition, pending },
           collection,
@@ -129,28 +122,6 @@ export function createSources(
       } catch (error) {
         return withoutRow(pending, mutation, error);
       }
-    },
-    async indexedMany(collection, misses, deadlineAt) {
-      const mutations = await Promise.all(
-        misses.map(({ ref, partition, pending }) => indexedMutation(entryId(ref), partition, pending)),
-      );
-      const keys = misses.map(({ ref }) => ref.key);
-      let records: readonly Settled[];
-      try {
-        records = await readRecords(ctx.db, collection.kind, collection.name, keys);
-      } catch (error) {
-        return misses.map(({ pending }, i) => withoutRow(pending, mutations[i], error));
-      }
-      return await Promise.all(
-        misses.map(async (miss, i) => {
-          try {
-            const place = { partition: miss.partition, deadlineAt };
-            return await settle(miss, collection, mutations[i], recordAt(records, i), place);
-          } catch (error) {
-            return withoutRow(miss.pending, mutations[i], error);
-          }
-        }),
-      );
     },
     async withoutRedis(ref, collection, partition) {
       const pending = collection.mode === 'write-behind' ? await slots.all(partition, entryId(ref)) : [];
@@ -171,8 +142,7 @@ export function createSources(
           pending.set(id, [...(pending.get(id) ?? []), mutation]);
         }
       }
-      const keys = refs.map(({ ref }) => ref.key);
-      const records = await readRecords(ctx.db, collection.kind, collection.name, keys);
+      const records = await Promise.all(refs.map(({ ref }) => ctx.readRecord(collection.kind, ref)));
       return refs.map(({ ref }, i) => {
         const { found } = merged(recordAt(records, i), pending.get(entryId(ref)) ?? []);
         return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };

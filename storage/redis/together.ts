@@ -1,3 +1,4 @@
+import { createGather } from '../gather.ts';
 import type { RedisStore, ScriptReply } from './client.ts';
 
 /** One of many calls that a script takes at once. */
@@ -19,85 +20,30 @@ export interface TogetherCall {
  */
 export type Together = (call: TogetherCall) => Promise<string | ScriptReply>;
 
-/** What keeps one script from holding Redis up: beyond it, the next one takes the rest. */
+/** A longer script would hold up all of Redis. */
 const MAX_CALLS = 128;
 const MAX_CHARACTERS = 1_048_576;
-/** Scripts of a group under way. While so many are, calls gather: the more there is to do, the more is done at once. */
-const MAX_IN_FLIGHT = 1;
-
-interface Waiting extends TogetherCall {
-  resolve(reply: string | ScriptReply): void;
-  reject(error: unknown): void;
-}
-
-interface Group {
-  readonly waiting: Waiting[];
-  inFlight: number;
-  /** A look at what waits is due at the end of this turn of the event loop. */
-  due: boolean;
-}
 
 export function createTogether(run: RedisStore['run']): Together {
-  const groups = new Map<string, Group>();
-
-  async function runAll(calls: readonly Waiting[]): Promise<void> {
-    const first = calls[0];
-    if (first === undefined) return;
-    try {
+  return createGather<TogetherCall, string | ScriptReply>(
+    ({ script, group }) => `${script} ${group}`,
+    async (calls) => {
+      const [first] = calls;
+      if (first === undefined) return [];
       const { keys, args } = first.shared();
       const reply = await run(
         first.script,
         keys.concat(...calls.map((call) => call.keys)),
         args.concat(...calls.map((call) => call.args)),
       );
-      const each = reply[0] === 'ok' && reply.length === calls.length + 1;
-      for (const [i, call] of calls.entries()) {
-        call.resolve(each ? (reply[i + 1] as string | ScriptReply) : reply);
-      }
-    } catch (error) {
-      for (const call of calls) call.reject(error);
-    }
-  }
-
-  function send(name: string, group: Group): void {
-    while (group.waiting.length > 0 && group.inFlight < MAX_IN_FLIGHT) {
-      group.inFlight += 1;
-      void runAll(takeSome(group.waiting)).then(() => {
-        group.inFlight -= 1;
-        if (group.waiting.length > 0) send(name, group);
-        else if (group.inFlight === 0) groups.delete(name);
-      });
-    }
-  }
-
-  return (call) =>
-    new Promise((resolve, reject) => {
-      const name = `${call.script} ${call.group}`;
-      let group = groups.get(name);
-      if (group === undefined) {
-        group = { waiting: [], inFlight: 0, due: false };
-        groups.set(name, group);
-      }
-      const { waiting } = group;
-      waiting.push({ ...call, resolve, reject });
-      if (group.due) return;
-      group.due = true;
-      const one = group;
-      setImmediate(() => {
-        one.due = false;
-        send(name, one);
-      });
-    });
+      if (reply[0] === 'ok') return reply.slice(1) as (string | ScriptReply)[];
+      return calls.map(() => reply);
+    },
+    // One at a time: what waits behind a script that gets no answer was certainly not sent.
+    { items: MAX_CALLS, inFlight: 1, weight: { of: characters, max: MAX_CHARACTERS } },
+  );
 }
 
-/** Takes from the front what may run as one script. */
-function takeSome(waiting: Waiting[]): Waiting[] {
-  let characters = 0;
-  let count = 0;
-  for (const { args } of waiting) {
-    for (const arg of args) if (typeof arg === 'string') characters += arg.length;
-    if (count > 0 && (count >= MAX_CALLS || characters > MAX_CHARACTERS)) break;
-    count += 1;
-  }
-  return waiting.splice(0, count);
+function characters({ args }: TogetherCall): number {
+  return args.reduce<number>((sum, arg) => sum + (typeof arg === 'string' ? arg.length : 0), 0);
 }

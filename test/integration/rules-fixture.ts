@@ -33,10 +33,12 @@ import { createWriteTogether } from '../../service/write-together.ts';
 import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
 import { migrateToLatest } from '../../storage/postgres/migrate.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
+import { createRecordReader } from '../../storage/postgres/read-record.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { connectRedis, type RedisStore } from '../../storage/redis/client.ts';
 import { batchProgress } from '../../storage/redis/confirm.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
+import { createTogether } from '../../storage/redis/together.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
 import { createApiMetrics } from '../../telemetry/api-metrics.ts';
 import { dataConverter } from '../../worker/data-converter.ts';
@@ -122,17 +124,21 @@ function hooked(
     hooks.delete(name);
     await hook?.();
   };
+  const run: RedisStore['run'] = (name, keys, args) => {
+    sent.push(name);
+    return store.run(name, keys, args);
+  };
+  const together = createTogether(run);
   async function hookedCall<T>(name: string, call: () => Promise<T>): Promise<T> {
     await once(before, name);
-    sent.push(name);
     const reply = await call();
     await once(after, name);
     return reply;
   }
   return {
     ...store,
-    run: (name, keys, args) => hookedCall(name, () => store.run(name, keys, args)),
-    together: (call) => hookedCall(call.script, () => store.together(call)),
+    run: (name, keys, args) => hookedCall(name, () => run(name, keys, args)),
+    together: (call) => hookedCall(call.script, () => together(call)),
   };
 }
 
@@ -195,6 +201,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       redis: hooked(store, before, after, sent),
       temporal: hookedTemporal(temporal, () => temporalHook),
       db: database_.db,
+      readRecord: createRecordReader(database_.db),
       metrics: createApiMetrics({ process: false }).service,
       tracing: undefined,
       log: pino({ level: 'silent' }),
