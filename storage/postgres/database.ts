@@ -39,8 +39,9 @@ export function createDatabase(options: DatabaseOptions): DatabaseHandle {
     idle_in_transaction_session_timeout: options.timeoutMs,
     query_timeout: options.timeoutMs + HUNG_SERVER_MARGIN_MS,
     keepAlive: true,
-    // The statements rely on READ COMMITTED: after waiting for a row they must see the row as it is then.
-    options: '-c default_transaction_isolation=read\\ committed',
+    // The statements rely on READ COMMITTED: after waiting for a row they must see the row as it is then. None is worth being
+    // compiled, which an estimate that is far off can make PostgreSQL do every time, for milliseconds.
+    options: '-c default_transaction_isolation=read\\ committed -c jit=off',
     types: { getTypeParser },
     onConnect: commitForReal,
   });

@@ -31,10 +31,11 @@ interface Found {
 }
 
 function settled({ version, value, setAside, floor }: Found): Settled {
+  if (floor === null) throw new Error('the row of the table "pruning" is gone');
   return {
     row: version === null ? undefined : { version, value },
     setAside: (setAside ?? []).map(Number),
-    pruneFloor: floor ?? 0,
+    pruneFloor: floor,
   };
 }
 
@@ -51,6 +52,7 @@ interface EntryOfKind extends EntryRef {
   readonly kind: EntryKind;
 }
 
+/** LIMIT: each row by its primary key. As a plain join, tables whose statistics are old were read as a whole. */
 async function readRecords(
   db: Kysely<Database>,
   kind: EntryKind,
@@ -60,12 +62,12 @@ async function readRecords(
   const collections = entries.map(({ collection }) => collection);
   const keys = entries.map(({ key }) => key);
   const { rows } = await sql<Found>`${name}
-    SELECT t.version, t.value::text AS value, p.floor,
+    SELECT t.version, t.value::text AS value, (SELECT floor FROM pruning) AS floor,
            (SELECT array_agg(d.version) FROM dead_letters AS d
             WHERE d.collection = e.collection AND d.key = e.key) AS "setAside"
     FROM unnest(${collections}::text[], ${keys}::text[]) WITH ORDINALITY AS e (collection, key, place)
-    CROSS JOIN pruning AS p LEFT JOIN ${table} AS t ON t.collection = e.collection AND t.key = e.key
+    LEFT JOIN LATERAL (
+      SELECT version, value FROM ${table} WHERE collection = e.collection AND key = e.key LIMIT 1) AS t ON true
     ORDER BY e.place`.execute(db);
-  if (rows.length !== entries.length) throw new Error('the row of the table "pruning" is gone');
   return rows.map(settled);
 }
