@@ -3,7 +3,7 @@ import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
-import { commitEntry, commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
+import { commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { WriteOptions } from './holdfast.ts';
@@ -61,7 +61,7 @@ export function putWork(
   const { name, kind } = collection;
   return {
     commit: (version, notAfterMicros) =>
-      commitEntry(ctx.db, {
+      ctx.commitEntry({
         ...common(ctx, collection, key, options),
         mutation: { collection: name, key, kind, version, value },
         notAfterMicros,

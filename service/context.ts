@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { Environment } from '../config/environment.ts';
+import type { CommitEntry } from '../storage/postgres/commit-shared.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
 import type { ReadRecord } from '../storage/postgres/read-record.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
@@ -15,6 +16,7 @@ export interface Context {
   readonly temporal: Temporal;
   readonly db: Kysely<Database>;
   readonly readRecord: ReadRecord;
+  readonly commitEntry: CommitEntry;
   readonly metrics: ServiceMetrics;
   /** Only where a collector is configured. */
   readonly tracing: Tracing | undefined;

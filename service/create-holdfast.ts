@@ -3,6 +3,7 @@ import type { Collections } from '../config/collections.ts';
 import type { Environment } from '../config/environment.ts';
 import { type ApiKey, rateLimitsOf } from '../config/keys.ts';
 import type { SettingsError } from '../config/problem.ts';
+import { createSharedCommits } from '../storage/postgres/commit-shared.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
 import { listActions } from '../storage/postgres/operator-actions.ts';
@@ -93,8 +94,11 @@ export function createHoldfast(deps: {
     tracing,
   });
   const { db } = database;
-  const readRecord = createRecordReader(db);
-  const ctx: Context = { environment, redis, temporal, db, readRecord, metrics, tracing, log };
+  const ctx: Context = {
+    ...{ environment, redis, temporal, db, metrics, tracing, log },
+    readRecord: createRecordReader(db),
+    commitEntry: createSharedCommits(db),
+  };
   const suspicion = createSuspicion(ctx);
   const topology = createTopologyGate(ctx, {
     beforeOpen: suspicion.learn,

@@ -85,7 +85,7 @@ export function createWriteThrough(
           voidEntry(redis, ref, {
             partition,
             epoch,
-            notAfter: redis.estimatedTime() + environment.REDIS_TIMEOUT_MS * 1_000,
+            notAfter: () => redis.estimatedTime() + environment.REDIS_TIMEOUT_MS * 1_000,
             token: uniqueToken(),
             blockMs: blockMs(environment),
           }),

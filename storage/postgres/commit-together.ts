@@ -54,6 +54,8 @@ const TRIES = 5;
 
 const TABLES = { document: sql.raw('documents'), counter: sql.raw('counters') } as const;
 const TYPES = { document: sql.raw('jsonb'), counter: sql.raw('bigint') } as const;
+/** The leading comment names the prepared statement (see database.ts). */
+const named = (what: string, kind: EntryKind) => sql.raw(`/* ${what}-${kind}s */`);
 const KINDS = ['document', 'counter'] as const;
 
 /** A row under lock. */
@@ -99,7 +101,7 @@ export async function commitTogether(db: Kysely<Database>, commit: CommitTogethe
 async function attempt(trx: Kysely<Database>, commit: CommitTogether): Promise<TogetherOutcome> {
   const { writes, notAfterMicros } = commit;
   const wait = String(Math.max(1, Math.floor(commit.waitUntil - performance.now())));
-  await sql`SELECT set_config('lock_timeout', ${wait}, true)`.execute(trx);
+  await sql`/* lock-timeout */ SELECT set_config('lock_timeout', ${wait}::text, true)`.execute(trx);
   const rows = new Map<string, Row>();
   for (const kind of KINDS) await lockRows(trx, kind, ofKind(writes, kind), rows);
   const records = await repeated(trx, writes);
@@ -114,7 +116,7 @@ async function attempt(trx: Kysely<Database>, commit: CommitTogether): Promise<T
       kind,
       values.filter((m) => !rows.has(entryId(m))),
     );
-    await updateRows(
+    await replaceRows(
       trx,
       kind,
       values.filter((m) => rows.has(entryId(m))),
@@ -224,18 +226,20 @@ async function lockRows(
   rows: Map<string, Row>,
 ): Promise<void> {
   if (refs.length === 0) return;
-  const value = sql.raw(kind === 'counter' ? 't.value' : 'NULL::bigint');
-  const found = await sql<Row & EntryRef>`
-    SELECT t.collection, t.key, t.version, t.deleted, ${value} AS value
-    FROM ${TABLES[kind]} AS t
-    JOIN unnest(${refs.map((r) => r.collection)}::text[], ${refs.map((r) => r.key)}::text[]) AS r (collection, key)
-    ON t.collection = r.collection AND t.key = r.key
-    ORDER BY t.collection, t.key FOR UPDATE OF t`.execute(trx);
+  const value = sql.raw(kind === 'counter' ? 'value' : 'NULL::bigint');
+  // Each row by its primary key, in this order: a subquery with a lock stays a loop of its own.
+  const sorted = byPrimaryKey(refs);
+  const found = await sql<Row & EntryRef>`${named('lock', kind)}
+    SELECT r.collection, r.key, t.version, t.deleted, t.value
+    FROM unnest(${sorted.map((r) => r.collection)}::text[], ${sorted.map((r) => r.key)}::text[]) AS r (collection, key)
+    CROSS JOIN LATERAL (
+      SELECT version, deleted, ${value} AS value FROM ${TABLES[kind]}
+      WHERE collection = r.collection AND key = r.key FOR UPDATE) AS t`.execute(trx);
   for (const row of found.rows) rows.set(entryId(row), row);
 }
 
 async function pruneFloor(trx: Kysely<Database>): Promise<Version> {
-  const { rows } = await sql<{ floor: Version }>`SELECT floor FROM pruning`.execute(trx);
+  const { rows } = await sql<{ floor: Version }>`/* prune-floor */ SELECT floor FROM pruning`.execute(trx);
   return rows[0]?.floor ?? 0;
 }
 
@@ -246,25 +250,25 @@ async function insertRows(
   mutations: readonly Mutation[],
 ): Promise<void> {
   if (mutations.length === 0) return;
-  const { rows } = await sql`
-    INSERT INTO ${TABLES[kind]} (collection, key, version, value, deleted)
+  const { rows } =
+    await sql`${named('insert', kind)} INSERT INTO ${TABLES[kind]} (collection, key, version, value, deleted)
     SELECT m.collection, m.key, m.version, m.value::${TYPES[kind]}, m.value IS NULL FROM ${columns(mutations)}
     ON CONFLICT (collection, key) DO NOTHING RETURNING 1`.execute(trx);
   if (rows.length < mutations.length) throw new RowAppeared();
 }
 
-async function updateRows(
+/** Rows under lock, each by its primary key: as an UPDATE from a list, tables whose statistics are old were read as a whole. */
+async function replaceRows(
   trx: Kysely<Database>,
   kind: EntryKind,
   mutations: readonly Mutation[],
 ): Promise<void> {
   if (mutations.length === 0) return;
-  const { rows } = await sql`
-    UPDATE ${TABLES[kind]} AS t SET
-      version = m.version, value = m.value::${TYPES[kind]}, deleted = m.value IS NULL, updated_at = now()
-    FROM ${columns(mutations)}
-    WHERE t.collection = m.collection AND t.key = m.key RETURNING 1`.execute(trx);
-  if (rows.length < mutations.length) throw new Error('a row that was locked is gone');
+  await sql`${named('replace', kind)} INSERT INTO ${TABLES[kind]} AS t (collection, key, version, value, deleted)
+    SELECT m.collection, m.key, m.version, m.value::${TYPES[kind]}, m.value IS NULL FROM ${columns(mutations)}
+    ON CONFLICT (collection, key) DO UPDATE SET
+      version = excluded.version, value = excluded.value, deleted = excluded.deleted,
+      updated_at = excluded.updated_at`.execute(trx);
 }
 
 function columns(mutations: readonly Mutation[]) {
@@ -284,8 +288,7 @@ async function raiseClocks(
   for (const { partition, version } of writes) {
     highest.set(partition, Math.max(highest.get(partition) ?? 0, version));
   }
-  const { rows } = await sql<{ known: number }>`
-    WITH wanted AS (
+  const { rows } = await sql<{ known: number }>`/* raise-clocks */ WITH wanted AS (
       SELECT * FROM unnest(${[...highest.keys()]}::integer[], ${[...highest.values()]}::bigint[]) AS w (partition, version)
     ), locked AS MATERIALIZED (
       SELECT c.partition, w.version FROM partition_clocks AS c JOIN wanted AS w ON w.partition = c.partition

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { EntryKind } from '../../domain/entry.ts';
+import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 
@@ -35,7 +35,7 @@ export async function upsertMutations(
  * Bytewise by collection and key, as `COLLATE "C"` orders them. Every transaction locks rows in this order, so two of
  * them can wait for each other but never in a circle. (JavaScript's own order differs beyond U+FFFF.)
  */
-export function byPrimaryKey(mutations: readonly Mutation[]): Mutation[] {
+export function byPrimaryKey<M extends EntryRef>(mutations: readonly M[]): M[] {
   return mutations
     .map((mutation) => ({ mutation, bytes: Buffer.from(`${mutation.collection}\0${mutation.key}`) }))
     .sort((a, b) => Buffer.compare(a.bytes, b.bytes))

@@ -27,18 +27,22 @@ export async function voidEntry(
   options: {
     readonly partition: number;
     readonly epoch: Epoch;
-    readonly notAfter: number;
+    /** Redis time in µs past which the script must not run any more; asked for when it is sent. */
+    readonly notAfter: () => number;
     readonly token: string;
     readonly blockMs: number;
   },
 ): Promise<VoidTicket | undefined> {
-  const keys = partitionKeys(options.partition);
-  const id = entryId(ref);
-  const reply = await redis.run(
-    'void',
-    [keys.state, keys.blocks, keys.entryPrefix + id],
-    [options.epoch, options.notAfter, id, options.token, options.blockMs * 1_000],
-  );
+  const { partition, epoch, notAfter, blockMs } = options;
+  const keys = partitionKeys(partition);
+  const reply = await redis.together({
+    script: 'void',
+    group: `${keys.name} ${epoch}`,
+    shared: () => ({ keys: [keys.state, keys.blocks], args: [epoch, notAfter(), blockMs * 1_000] }),
+    keys: [keys.entryPrefix + entryId(ref)],
+    args: [options.token],
+  });
+  if (typeof reply === 'string') throw new TypeError(`Redis script: unknown answer ${reply}`);
   if (statusOf(reply) === 'late') {
     redis.learnTime(number(reply, 1));
     return undefined;
@@ -71,19 +75,25 @@ export async function settleEntry(
     readonly committed: boolean;
   },
 ): Promise<'set' | 'dropped'> {
-  const { state, blocks, entryPrefix } = partitionKeys(options.partition);
+  const { name, state, blocks, entryPrefix } = partitionKeys(options.partition);
   const id = entryId(ref);
-  const keys = [state, blocks, entryPrefix + id];
-  const write = [options.epoch, id, ticket.token, ticket.version];
+  const { epoch } = options;
   if (options.committed) {
     const { kind, value, ttlMs } = options;
-    const copy = [mutationTag(kind, value === null), value ?? '', ttlMs];
     try {
-      return statusOf(await redis.run('settle', keys, [...write, ...copy])) === 'set' ? 'set' : 'dropped';
+      const reply = await redis.together({
+        script: 'settle',
+        group: `${name} ${epoch}`,
+        shared: () => ({ keys: [state, blocks], args: [epoch] }),
+        keys: [entryPrefix + id],
+        args: [ticket.token, ticket.version, mutationTag(kind, value === null), value ?? '', ttlMs],
+      });
+      return (typeof reply === 'string' ? reply : statusOf(reply)) === 'set' ? 'set' : 'dropped';
     } catch (error) {
       if (!(error instanceof RedisOutOfMemory)) throw error;
     }
   }
-  statusOf(await redis.run('unblock', keys, write));
+  const unblocked = [epoch, id, ticket.token, ticket.version];
+  statusOf(await redis.run('unblock', [state, blocks, entryPrefix + id], unblocked));
   return 'dropped';
 }

@@ -56,7 +56,7 @@ test('all scripts run in a Redis Cluster: their keys lie in one slot', async () 
   expect(await fill(redis.store, a, { version: 2, value: '1' }, cached)).toBe(true);
   const ticket = await voidEntry(redis.store, a, {
     ...p,
-    notAfter: Number.MAX_SAFE_INTEGER,
+    notAfter: () => Number.MAX_SAFE_INTEGER,
     token: token(),
     blockMs: 60_000,
   });

@@ -59,7 +59,7 @@ describe('entries that were written around Redis', () => {
     const place = { partition: p.partition, epoch: p.epoch };
     const ticket = await voidEntry(redis.store, A, {
       ...place,
-      notAfter: Number.MAX_SAFE_INTEGER,
+      notAfter: () => Number.MAX_SAFE_INTEGER,
       token: token(),
       blockMs: 60_000,
     });

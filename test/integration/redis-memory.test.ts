@@ -35,7 +35,7 @@ const voidA = (p: TestPartition) =>
   voidEntry(redis.store, A, {
     partition: p.partition,
     epoch: p.epoch,
-    notAfter: Number.MAX_SAFE_INTEGER,
+    notAfter: () => Number.MAX_SAFE_INTEGER,
     token: token(),
     blockMs: 60_000,
   });

@@ -242,7 +242,12 @@ async function take(
     case 'void': {
       const mine = token();
       const actual = await answer(
-        voidEntry(store, ref, { ...at, notAfter: STEPS_OF, token: mine, blockMs: step.flag ? 3_600_000 : 0 }),
+        voidEntry(store, ref, {
+          ...at,
+          notAfter: () => STEPS_OF,
+          token: mine,
+          blockMs: step.flag ? 3_600_000 : 0,
+        }),
       );
       if (actual === undefined) throw new Error('late');
       agree('outcome' in actual ? actual : actual.token, () => {

@@ -47,14 +47,11 @@ async function leaseA(p: TestPartition, over: Parameters<TestPartition['look']>[
   return found.lease;
 }
 
-async function voidA(
-  p: TestPartition,
-  over: { notAfter?: number; blockMs?: number } = {},
-): Promise<VoidTicket> {
+async function voidA(p: TestPartition, over: { blockMs?: number } = {}): Promise<VoidTicket> {
   const ticket = await voidEntry(redis.store, A, {
     partition: p.partition,
     epoch: p.epoch,
-    notAfter: Number.MAX_SAFE_INTEGER,
+    notAfter: () => Number.MAX_SAFE_INTEGER,
     token: token(),
     blockMs: HOUR,
     ...over,
@@ -346,10 +343,11 @@ describe('a void', () => {
     const p = await openPartition(redis);
     await p.put('a', '1');
     const before = await p.dump();
+    const past = (await redisTime(redis.raw)) - 1;
     const late = await voidEntry(redis.store, A, {
       partition: p.partition,
       epoch: p.epoch,
-      notAfter: (await redisTime(redis.raw)) - 1,
+      notAfter: () => past,
       token: 't',
       blockMs: 1,
     });

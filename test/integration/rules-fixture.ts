@@ -30,6 +30,7 @@ import { createWriteBehind, type WriteBehind } from '../../service/write-behind.
 import { createWriteMany } from '../../service/write-many.ts';
 import { createWriteThrough, type WriteThrough } from '../../service/write-through.ts';
 import { createWriteTogether } from '../../service/write-together.ts';
+import { createSharedCommits } from '../../storage/postgres/commit-shared.ts';
 import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
 import { migrateToLatest } from '../../storage/postgres/migrate.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
@@ -202,6 +203,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       temporal: hookedTemporal(temporal, () => temporalHook),
       db: database_.db,
       readRecord: createRecordReader(database_.db),
+      commitEntry: createSharedCommits(database_.db),
       metrics: createApiMetrics({ process: false }).service,
       tracing: undefined,
       log: pino({ level: 'silent' }),

@@ -1,27 +1,42 @@
 #!lua
--- Last step of a write-through whose commit changed the row: sets the committed value, but only while the block is still
--- this write's own. In any other case it only drops an older copy: a miss is always right. Needs memory; where Redis is
--- full it fails as a whole, and unblock.lua takes its place.
+-- Last step of writes through whose commits changed their rows: each sets the committed value, but only while the block is
+-- still this write's own. In any other case it only drops an older copy: a miss is always right. Needs memory; where Redis
+-- is full it fails as a whole, and unblock.lua takes its place.
 --
--- KEYS  1 state  2 blocks  3 entry
--- ARGV  1 epoch  2 entry id  3 token  4 version  5 tag  6 value  7 TTL, ms
--- Answers {'set'} | {'dropped'} | {'epoch', current}
-local wrong = check_epoch(KEYS[1], ARGV[1])
+-- KEYS  1 state  2 blocks  3… the entry of each write
+-- ARGV  1 epoch  then for each write: token, version, tag, value, TTL, ms
+-- Answers {'epoch', current} | {'ok', one for each write}: 'set' | 'dropped'
+local epoch = ARGV[1]
+local wrong = check_epoch(KEYS[1], epoch)
 if wrong then return wrong end
-local version = tonumber(ARGV[4])
-local token, ends
-local block = redis.call('HGET', KEYS[2], ARGV[2])
-if block then token, ends = string.match(block, '^(%S+) (%d+)$') end
-local own = token == ARGV[3]
-local current = own and tonumber(ends) > time_us()
-if own then redis.call('HDEL', KEYS[2], ARGV[2]) end
-raise_clock(KEYS[1], version)
+-- An entry's key is the state's with this in place of `state`, and its id.
+local id_at = #KEYS[1] - #'state' + #'e:' + 1
+local now = time_us()
+local highest = 0
 
-local text = redis.call('GET', KEYS[3])
-local held = cached_copy(text, ARGV[1])
-if current and (not held or held < version) then
-  redis.call('SET', KEYS[3], 'V ' .. ARGV[1] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6], 'PX', ARGV[7])
-  return { 'set' }
+local function settle(key, token, version, tag, value, ttl)
+  local id = string.sub(key, id_at)
+  local block = redis.call('HGET', KEYS[2], id)
+  local holder, ends
+  if block then holder, ends = string.match(block, '^(%S+) (%d+)$') end
+  local own = holder == token
+  if own then redis.call('HDEL', KEYS[2], id) end
+  local text = redis.call('GET', key)
+  local held = cached_copy(text, epoch)
+  local newer = not held or held < tonumber(version)
+  if own and tonumber(ends) > now and newer then
+    redis.call('SET', key, 'V ' .. epoch .. ' ' .. version .. ' ' .. tag .. ' ' .. value, 'PX', ttl)
+    return 'set'
+  end
+  if text and newer then redis.call('DEL', key) end
+  return 'dropped'
 end
-if text and (not held or held < version) then redis.call('DEL', KEYS[3]) end
-return { 'dropped' }
+
+local answer = { 'ok' }
+for k = 3, #KEYS do
+  local a = 2 + (k - 3) * 5
+  highest = math.max(highest, tonumber(ARGV[a + 1]))
+  answer[k - 1] = settle(KEYS[k], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4])
+end
+raise_clock(KEYS[1], highest)
+return answer
