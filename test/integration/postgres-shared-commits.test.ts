@@ -1,0 +1,147 @@
+import { type RawBuilder, sql } from 'kysely';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Mutation } from '../../domain/mutation.ts';
+import type { EntryCommit } from '../../storage/postgres/commit-entry.ts';
+import { type CommitEntry, createSharedCommits } from '../../storage/postgres/commit-shared.ts';
+import { readEntry } from '../../storage/postgres/read-entry.ts';
+import { type Fixture, migratedDatabase, put } from './postgres-fixture.ts';
+
+let fixture: Fixture;
+let commitEntry: CommitEntry;
+beforeAll(async () => {
+  fixture = await migratedDatabase();
+  commitEntry = createSharedCommits(fixture.db);
+});
+afterAll(() => fixture.close());
+beforeEach(async () => {
+  await sql`TRUNCATE documents, counters`.execute(fixture.db);
+  await sql`UPDATE partition_clocks SET clock = 0`.execute(fixture.db);
+});
+
+const commit = (mutation: Mutation, more: Partial<EntryCommit> = {}) =>
+  commitEntry({ mutation, partition: 0, notAfterMicros: (Date.now() + 60_000) * 1_000, ...more });
+const created = { outcome: 'committed', created: true };
+const replaced = { outcome: 'committed', created: false };
+const storedValue = async (key: string) =>
+  (await readEntry(fixture.db, 'document', { collection: 'carts', key }))?.value;
+/** How many transactions wrote the rows. */
+async function transactions(): Promise<number> {
+  const { rows } = await sql<{ n: number }>`SELECT count(DISTINCT xmin::text) AS n FROM documents`.execute(
+    fixture.db,
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** Runs a statement that takes a lock, in a transaction that stays open until the function that is answered is called. */
+async function holding(statement: RawBuilder<unknown>): Promise<() => Promise<void>> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let held: Promise<void> | undefined;
+  await new Promise<void>((resolve, reject) => {
+    held = fixture
+      .open()
+      .transaction()
+      .execute(async (trx) => {
+        await statement.execute(trx);
+        resolve();
+        await released;
+      });
+    held.catch(reject);
+  });
+  return async () => {
+    release();
+    await held;
+  };
+}
+
+test('commits that come at about the same time share a transaction, new rows and old ones', async () => {
+  await commit(put('old', 2, '1'));
+  await commit(put('deleted', 2, null));
+  const answers = await Promise.all([
+    commit(put('new', 4, '1')),
+    commit(put('old', 4, '{"n": 9007199254740993}')),
+    commit(put('deleted', 4, '3')),
+    commit(put('never', 4, null)),
+    commit({ ...put('counted', 4, '5'), collection: 'views', kind: 'counter' }),
+  ]);
+  expect(answers).toEqual([created, replaced, created, replaced, created]);
+  expect(await transactions()).toBe(1);
+  expect(await storedValue('old')).toBe('{"n": 9007199254740993}');
+  const { rows } = await sql<{
+    clock: number;
+  }>`SELECT clock FROM partition_clocks WHERE partition = 0`.execute(fixture.db);
+  expect(rows[0]?.clock).toBeGreaterThanOrEqual(4);
+});
+
+test('one that cannot be committed does not keep the others from it', async () => {
+  await commit(put('newer', 10, '1'));
+  const answers = await Promise.allSettled([
+    commit(put('a', 4, '1')),
+    commit(put('refused', 4, '"\\u0000"')),
+    commit(put('newer', 4, '2')),
+    commit(put('late', 4, '2'), { notAfterMicros: 1 }),
+    commit(put('b', 4, '2')),
+  ]);
+  expect(answers).toMatchObject([
+    { value: created },
+    { status: 'rejected', reason: { code: 'invalid-request' } },
+    { value: { outcome: 'superseded', version: 10 } },
+    { value: { outcome: 'too-late' } },
+    { value: created },
+  ]);
+  expect([await storedValue('newer'), await storedValue('late'), await storedValue('b')]).toEqual([
+    '1',
+    undefined,
+    '2',
+  ]);
+});
+
+test('two of one entry are committed one after the other', async () => {
+  const answers = await Promise.all([
+    commit(put('twice', 4, '1')),
+    commit(put('other', 4, '1')),
+    commit(put('twice', 6, '2')),
+  ]);
+  expect(answers).toEqual([created, created, replaced]);
+  expect(await storedValue('twice')).toBe('2');
+});
+
+test('a row that somebody else holds keeps only its own write waiting', async () => {
+  await commit(put('held', 2, '1'));
+  const release = await holding(sql`SELECT FROM documents WHERE key = 'held' FOR UPDATE`);
+  let waited = false;
+  const began = performance.now();
+  const waiting = commit(put('held', 4, '2')).finally(() => {
+    waited = true;
+  });
+  expect(await Promise.all([commit(put('a', 4, '1')), commit(put('b', 4, '1'))])).toEqual([created, created]);
+  expect(waited).toBe(false);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  await release();
+  expect(await waiting).toEqual(replaced);
+});
+
+test('writes with a condition or an Idempotency-Key are by themselves', async () => {
+  const idempotency = { key: 'k'.repeat(32), fingerprint: 'f' };
+  expect(
+    await Promise.all([
+      commit(put('a', 4, '1'), { condition: { ifAbsent: true } }),
+      commit(put('b', 4, '1'), { idempotency }),
+      commit(put('c', 4, '1'), { condition: { ifVersion: 8 } }),
+    ]),
+  ).toEqual([created, created, { outcome: 'precondition-failed', version: 0 }]);
+  expect(await transactions()).toBe(2);
+});
+
+test('while PostgreSQL does not answer, none of them is said to be committed', async () => {
+  const broken = createSharedCommits(fixture.open({ timeoutMs: 200 }));
+  const release = await holding(sql`LOCK TABLE pruning IN ACCESS EXCLUSIVE MODE`);
+  const write = (key: string) =>
+    broken({ mutation: put(key, 4, '1'), partition: 0, notAfterMicros: (Date.now() + 60_000) * 1_000 });
+  const answers = await Promise.allSettled([write('a'), write('b')]);
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  await release();
+  expect([await storedValue('a'), await storedValue('b')]).toEqual([undefined, undefined]);
+});
