@@ -10,8 +10,10 @@ const LAYERS = {
   config: { may: ['domain'] },
   // What the parts tell, as types: only the entries of processes know who counts and traces.
   telemetry: { may: ['domain', 'config'] },
-  'storage/redis': { may: ['domain', 'config'], types: ['telemetry'] },
-  'storage/postgres': { may: ['domain', 'config'], types: ['telemetry'] },
+  // How calls are made together, whatever they ask.
+  'storage/gather.ts': { may: [] },
+  'storage/redis': { may: ['domain', 'config', 'storage/gather.ts'], types: ['telemetry'] },
+  'storage/postgres': { may: ['domain', 'config', 'storage/gather.ts'], types: ['telemetry'] },
   'storage/temporal': { may: ['domain', 'config'], types: ['telemetry', 'workflows'] },
   // What takes Redis and Temporal together, and is done by API processes and workers alike.
   'storage/upkeep': { may: ['storage', 'domain', 'config'] },

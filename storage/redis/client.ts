@@ -2,10 +2,9 @@ import { Command, Redis } from 'ioredis';
 import type { StoreTracing } from '../../telemetry/tracing.ts';
 import { classifyRedisError, isNoScript } from './errors.ts';
 import { EVENTS_CHANNEL } from './keys.ts';
+import type { RunScript, ScriptReply } from './reply.ts';
 import { SCRIPTS, type Script, script } from './scripts.ts';
 import { createTogether, type Together } from './together.ts';
-
-export type ScriptReply = readonly (string | number | readonly (string | number)[])[];
 
 /** What decides how long Redis keeps what it is given. */
 export interface ServerSettings {
@@ -24,7 +23,7 @@ export interface RedisStore {
    * @throws RedisUnavailable it certainly did not run; RedisOutOfMemory the same, for lack of memory;
    *   RedisOutcomeUnknown it may have run.
    */
-  run(name: string, keys: readonly string[], args: readonly (string | number)[]): Promise<ScriptReply>;
+  readonly run: RunScript;
   /** Runs a script with the other calls of it that are made at about the same time, each once: see {@link Together}. */
   readonly together: Together;
   /** Redis' own time now, in µs, as far as known: never ahead of it by more than a clock step of Redis. */
@@ -123,7 +122,7 @@ export function connectRedis(options: RedisOptions): RedisStore {
     }
   }
 
-  const run: RedisStore['run'] = async (name, keys, args) => {
+  const run: RunScript = async (name, keys, args) => {
     try {
       return await evaluate(script(name), [keys.length, ...keys, ...args]);
     } catch (error) {

@@ -2,9 +2,9 @@ import type { BatchId } from '../../domain/batch.ts';
 import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import { decodeMutation, type EntryState, type Mutation, mutationTag } from '../../domain/mutation.ts';
-import type { RedisStore, ScriptReply } from './client.ts';
+import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { statusOf, text } from './reply.ts';
+import { type ScriptReply, statusOf, text } from './reply.ts';
 
 /** Where the newest mutation that is not known to be persisted is. */
 export type Pending =

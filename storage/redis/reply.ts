@@ -1,5 +1,13 @@
-import type { ScriptReply } from './client.ts';
 import { EpochChanged } from './errors.ts';
+
+export type ScriptReply = readonly (string | number | readonly (string | number)[])[];
+
+/** Runs a script by its name, with KEYS and ARGV. */
+export type RunScript = (
+  name: string,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+) => Promise<ScriptReply>;
 
 /** The status word of a reply. @throws EpochChanged where the script found another epoch. */
 export function statusOf(reply: ScriptReply): string {

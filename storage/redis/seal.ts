@@ -1,9 +1,9 @@
 import type { Batch } from '../../domain/batch.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import { decodeMutation, type Mutation } from '../../domain/mutation.ts';
-import type { RedisStore, ScriptReply } from './client.ts';
+import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { list, number, statusOf, text } from './reply.ts';
+import { list, number, type ScriptReply, statusOf, text } from './reply.ts';
 
 /** A batch with its slot, ready to be offered to Temporal. */
 export interface SealedBatch {

@@ -1,5 +1,5 @@
 import { createGather } from '../gather.ts';
-import type { RedisStore, ScriptReply } from './client.ts';
+import type { RunScript, ScriptReply } from './reply.ts';
 
 /** One of many calls that a script takes at once. */
 export interface TogetherCall {
@@ -24,7 +24,7 @@ export type Together = (call: TogetherCall) => Promise<string | ScriptReply>;
 const MAX_CALLS = 128;
 const MAX_CHARACTERS = 1_048_576;
 
-export function createTogether(run: RedisStore['run']): Together {
+export function createTogether(run: RunScript): Together {
   return createGather<TogetherCall, string | ScriptReply>(
     ({ script, group }) => `${script} ${group}`,
     async (calls) => {

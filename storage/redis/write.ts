@@ -5,9 +5,9 @@ import type { Epoch } from '../../domain/epoch.ts';
 import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { mutationTag } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
-import type { RedisStore, ScriptReply } from './client.ts';
+import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { number, statusOf, text } from './reply.ts';
+import { number, type ScriptReply, statusOf, text } from './reply.ts';
 
 /** What every staged write says about where and how. */
 export interface StageOptions {

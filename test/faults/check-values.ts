@@ -1,4 +1,4 @@
-import type { EntryHistory } from './entry-history.ts';
+import type { Acknowledged, EntryHistory } from './entry-history.ts';
 import type { Call, Value, Violation } from './history.ts';
 
 /** A value somebody saw, and where: a read, or the row at the end. */
@@ -110,5 +110,22 @@ function* sightings(entry: EntryHistory): Generator<Sighting> {
 }
 
 function mayComeFrom(entry: EntryHistory, operation: Call['operation'], sighting: Sighting): boolean {
-  return entry.unknown.some((call) => call.operation === operation && call.start < sighting.end);
+  return (
+    entry.unknown.some((call) => call.operation === operation && call.start < sighting.end) ||
+    entry.acknowledged.some((call) => call.operation === operation && mayHaveForgotten(entry, call, sighting))
+  );
+}
+
+/** A write that was executed, seen, forgotten together with Redis' memory, and executed again when it was repeated. */
+function mayHaveForgotten(
+  entry: EntryHistory,
+  { sent = 1, version, start, end }: Acknowledged,
+  sighting: Sighting,
+): boolean {
+  return (
+    sent > 1 &&
+    start < sighting.end &&
+    version > sighting.version &&
+    !entry.lasts(sighting.version, start, end)
+  );
 }

@@ -99,6 +99,8 @@ const decision = (decided: Decision['decided'], version: number, at: number): De
   version,
   at,
 });
+/** A read of what a repeated increment made of 1 at first. */
+const SEEN_OF_REPEATED: Step = { operation: 'read', version: 4, value: 4, start: 15, end: 20 };
 const loss = (from: number, to = from + 1): MemoryLoss => ({ from, to });
 
 describe('histories in which every promise holds', () => {
@@ -219,6 +221,13 @@ describe('histories in which every promise holds', () => {
         row(6, 4),
         { collection: 'page-views', losses: [loss(30)] },
       ),
+    ],
+    [
+      'a repeated increment was executed, seen, forgotten with Redis, and executed again',
+      broken([add(2, 1, 1), SEEN_OF_REPEATED, add(6, 3, 4, { start: 5, end: 60, sent: 2 })], row(6, 4), {
+        collection: 'page-views',
+        losses: [loss(30)],
+      }),
     ],
   ])('%s', (_, rules) => expect(rules).toEqual([]));
 });
@@ -410,6 +419,20 @@ describe('histories that are wrong on purpose', () => {
       'counter',
       broken([add(2, 1, 1), add(4, 3, 7, { sent: 2 })], row(4, 7), { collection: 'page-views' }),
     ],
+    ...(
+      [
+        ['of an increment sent once is seen', { end: 60 }, [loss(30)]],
+        ['of a repeated increment is seen though Redis forgot nothing', { end: 60, sent: 2 }, []],
+        ['is seen, and what was repeated ended before Redis forgot', { end: 29, sent: 2 }, [loss(30)]],
+      ] as const
+    ).map(([what, call, losses]): [string, string, readonly string[]] => [
+      `a second version ${what}`,
+      'invented',
+      broken([add(2, 1, 1), SEEN_OF_REPEATED, add(6, 3, 4, { start: 5, ...call })], row(6, 4), {
+        collection: 'page-views',
+        losses,
+      }),
+    ]),
     [
       'an increment starts from an older value',
       'counter',
