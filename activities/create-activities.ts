@@ -1,16 +1,28 @@
 import { ApplicationFailure, CancelledFailure, cancellationSignal } from '@temporalio/activity';
 import { crashPoint } from '../config/crash-points.ts';
 import type { Batch } from '../domain/batch.ts';
+import { entryId } from '../domain/entry.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
+import { type PackedMutations, unpackMutations } from '../domain/packed-mutations.ts';
 import type { PersistOutcome } from '../storage/postgres/types.ts';
 import { persistFailure, releaseFailure } from './failures.ts';
 import { withHeartbeats } from './heartbeats.ts';
 
-export interface PersistRequest {
-  readonly batch: Batch;
+/** What to persist: the batch as it is, or by its name, beside its mutations in packed form. */
+export type PersistRequest = {
   /** The batch waits for a person after a permanent failure: throw everything as retryable. */
   readonly parked: boolean;
-}
+} & (
+  | { readonly batch: Batch }
+  | (Pick<Batch, 'partition' | 'epoch'> & {
+      readonly batchId: string;
+      /** Ids of entries that were discarded since. */
+      readonly discarded: readonly string[];
+    })
+);
+
+/** A {@link PersistResult}, and whether Redis knows. */
+export type CarryResult = PersistResult & { readonly released: boolean };
 
 /** {@link PersistOutcome} without PostgreSQL's messages, which may quote values and would stay in the history. */
 export interface PersistResult {
@@ -27,7 +39,8 @@ export interface ReleasedEntry extends EntryVersion {
 export interface ReleaseInput {
   readonly batchId: string;
   readonly partition: number;
-  readonly entries: readonly ReleasedEntry[];
+  /** Left out where the mutations come beside it, in packed form. */
+  readonly entries?: readonly ReleasedEntry[];
   /** Dead-lettered and discarded entries: their cached values are dropped. */
   readonly setAside: readonly EntryVersion[];
   readonly outcome: 'persisted' | 'refused';
@@ -43,19 +56,21 @@ export interface ActivityDeps {
   /** Writes the batch to PostgreSQL, once. Ends early when `signal` aborts. */
   readonly persist: (batch: Batch, signal: AbortSignal) => Promise<PersistOutcome>;
   /** Throws while Redis is out of reach or the partition has no valid epoch. */
-  readonly release: (input: ReleaseInput) => Promise<void>;
+  readonly release: (input: Required<ReleaseInput>) => Promise<void>;
   /** Throws as `release` does. */
   readonly invalidate: (input: InvalidateInput) => Promise<void>;
 }
 
 /** The activities of a batch workflow. */
 export function createActivities({ persist, release, invalidate }: ActivityDeps) {
-  return {
+  const activities = {
     /** Throws `ApplicationFailure` only: of type `permanent` (not retryable), a SQLSTATE, or `unreachable`. */
-    async persistBatch({ batch, parked }: PersistRequest): Promise<PersistResult> {
+    async persistBatch(request: PersistRequest, packed?: PackedMutations): Promise<PersistResult> {
       crashPoint('before-persist');
+      const { parked } = request;
       const signal = cancellationSignal();
       try {
+        const batch = requestedBatch(request, packed);
         const result = await withHeartbeats(() => persist(batch, signal));
         crashPoint('after-persist');
         const setAside = result.outcome === 'persisted' ? result.setAside : [];
@@ -70,13 +85,30 @@ export function createActivities({ persist, release, invalidate }: ActivityDeps)
     },
 
     /** Throws retryable failures only. */
-    async releaseBatch(input: ReleaseInput): Promise<void> {
+    async releaseBatch(input: ReleaseInput, packed: PackedMutations = []): Promise<void> {
       try {
         crashPoint('before-release');
-        await withHeartbeats(() => release(input));
+        const { entries = unpackMutations(packed) } = input;
+        await withHeartbeats(() => release({ ...input, entries }));
         crashPoint('after-release');
       } catch (error) {
         throw error instanceof ApplicationFailure ? error : releaseFailure(error);
+      }
+    },
+
+    /**
+     * All of the way at once, as nearly every batch goes it. A batch that is persisted and that Redis could not be told of is
+     * no failure: `releaseBatch` goes on. Throws as `persistBatch` does.
+     */
+    async carryBatch(request: PersistRequest, packed: PackedMutations): Promise<CarryResult> {
+      const batch = requestedBatch(request, packed);
+      const result = await activities.persistBatch({ batch, parked: request.parked });
+      const { id: batchId, partition, mutations: entries } = batch;
+      try {
+        await activities.releaseBatch({ batchId, partition, entries, ...result });
+        return { ...result, released: true };
+      } catch {
+        return { ...result, released: false };
       }
     },
 
@@ -89,6 +121,19 @@ export function createActivities({ persist, release, invalidate }: ActivityDeps)
         throw error instanceof ApplicationFailure ? error : releaseFailure(error);
       }
     },
+  };
+  return activities;
+}
+
+/** The batch that a request is about, without what was discarded. @throws as `unpackMutations`. */
+export function requestedBatch(request: PersistRequest, packed: PackedMutations = []): Batch {
+  if ('batch' in request) return request.batch;
+  const { batchId: id, partition, epoch } = request;
+  const mutations = unpackMutations(packed);
+  const discarded = new Set(request.discarded);
+  return {
+    ...{ id, partition, epoch },
+    mutations: discarded.size === 0 ? mutations : mutations.filter((m) => !discarded.has(entryId(m))),
   };
 }
 

@@ -43,7 +43,7 @@ export interface BatchLimits {
 }
 
 /** Room for the names and punctuation of a mutation in a workflow's input, beside its id and value. */
-const MUTATION_OVERHEAD_BYTES = 96;
+export const MUTATION_OVERHEAD_BYTES = 96;
 
 /** What a mutation counts towards a batch's byte limit. The Lua scripts count the same. */
 export function mutationBytes(id: string, value: string | null): number {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../config/crash-points.ts';
 import { slotWorkflowId } from '../config/temporal-names.ts';
-import { mutationBytes, oldestVersion } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
+import { oldestPacked, packedBytes } from '../domain/packed-mutations.ts';
 import { persistAndReport, secondsSince } from '../storage/postgres/persist-and-report.ts';
 import { confirmBatch } from '../storage/redis/confirm.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
@@ -106,9 +106,9 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
 
   function reportQueued({ batch }: SealedBatch): void {
     ctx.metrics.queued({
-      entries: batch.mutations.length,
-      bytes: batch.mutations.reduce((sum, m) => sum + mutationBytes(entryId(m), m.value), 0),
-      seconds: secondsSince(oldestVersion(batch.mutations), ctx.redis.estimatedTime()),
+      entries: batch.packed.length / 2,
+      bytes: packedBytes(batch.packed),
+      seconds: secondsSince(oldestPacked(batch.packed), ctx.redis.estimatedTime()),
     });
   }
 
@@ -167,8 +167,8 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
 
   return {
     async offer(sealed) {
-      const { id, partition, mutations } = sealed.batch;
-      const about = { 'holdfast.partition': partition, 'holdfast.entries': mutations.length };
+      const { id, partition, packed } = sealed.batch;
+      const about = { 'holdfast.partition': partition, 'holdfast.entries': packed.length / 2 };
       try {
         await (ctx.tracing?.batch(id, about, () => carry(sealed)) ?? carry(sealed));
       } catch (error) {

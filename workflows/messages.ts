@@ -4,11 +4,14 @@ import type { EntryVersion, Mutation } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 
 /**
- * The input of a batch workflow. `format` lets workers and API of neighbouring versions run together: 2 where a mutation
- * carries idempotency records, which a worker that knows only 1 would lose.
+ * The first argument of a batch workflow. `format` lets workers and API of neighbouring versions run together: a worker that
+ * does not know it leaves the batch to one that does. In formats 1 and 2 (from where mutations carry idempotency records) the
+ * mutations are part of it; from 3 on they are the second argument, {@link PackedMutations}.
  */
-export interface BatchInput {
-  readonly format: 1 | 2;
+export type BatchInput = BatchHeader &
+  ({ readonly format: 1 | 2; readonly mutations: readonly Mutation[] } | { readonly format: 3 });
+
+interface BatchHeader {
   readonly batchId: BatchId;
   readonly partition: number;
   readonly slot: number;
@@ -19,7 +22,6 @@ export interface BatchInput {
   readonly summary: string;
   /** Started with search attributes: the namespace knows them. Only then may the workflow change them. */
   readonly searchAttributes?: boolean;
-  readonly mutations: readonly Mutation[];
 }
 
 /** In the memo: how others learn which batch a slot holds, without history or a worker. */

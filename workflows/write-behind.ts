@@ -10,13 +10,14 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PersistResult, ReleasedEntry } from '../activities/create-activities.ts';
-import { oldestVersion } from '../domain/batch.ts';
+import type { PersistResult } from '../activities/create-activities.ts';
 import { entryId } from '../domain/entry.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
+import type { PackedMutations } from '../domain/packed-mutations.ts';
 import { timeOfVersion } from '../domain/version.ts';
 import { activitiesFor } from './activity-options.ts';
 import { createAttempts } from './attempt.ts';
+import { createBatchContent } from './batch-content.ts';
 import { batchDetails } from './batch-details.ts';
 import { carryThrough } from './carry-through.ts';
 import type {
@@ -62,13 +63,8 @@ function entryVersion({ collection, key, version }: Mutation): EntryVersion {
   return { collection, key, version };
 }
 
-/** With the records, which leave Redis together with the batch. */
-function released({ records, ...mutation }: Mutation): ReleasedEntry {
-  return { ...entryVersion(mutation), ...(records === undefined ? {} : { records }) };
-}
-
 /** An operator can complete an activity by hand, with anything: only a known outcome may end the wait for PostgreSQL. */
-function checked(result: PersistResult): PersistResult {
+function checked<T extends PersistResult>(result: T): T {
   if (result?.outcome !== 'persisted' && result?.outcome !== 'refused') {
     throw ApplicationFailure.nonRetryable(
       'completed with something that is not a result of persistBatch',
@@ -83,28 +79,34 @@ function checked(result: PersistResult): PersistResult {
  * PostgreSQL refuses for good waits as `stuck`, a cancel request is ignored (an operator who wants to give up a write
  * uses `discard`), and a fault of this code fails the workflow task, which is tried again, not the workflow.
  */
-export async function writeBehind(input: BatchInput): Promise<BatchResult> {
+export async function writeBehind(input: BatchInput, packed: PackedMutations = []): Promise<BatchResult> {
   // A newer API may start batches for older workers for a while. They wait for a worker that knows the format.
-  if (input.format !== 1 && input.format !== 2)
-    throw new Error(`batch input of format ${String(input.format)}: a newer worker is needed`);
+  if (input.format !== 1 && input.format !== 2 && input.format !== 3)
+    throw new Error(
+      `batch input of format ${String((input as BatchInput).format)}: a newer worker is needed`,
+    );
 
+  const content = createBatchContent(input, packed);
   const attempts = createAttempts();
   const visible = createVisibleState(input);
   let state: BatchState = 'persisting';
-  let pending = input.mutations;
   let discarded: readonly EntryVersion[] = [];
   let setAside: readonly EntryVersion[] = [];
   let lastFailure: string | undefined;
+  /** Redis was told in the same go. */
+  let released = false;
 
   const status = (): StatusAnswer => ({
     batchId: input.batchId,
     state,
-    total: input.mutations.length,
-    pending: pending.length,
+    total: content.total,
+    pending: content.pendingCount(),
     discarded: discarded.length,
     setAside: setAside.length,
     sealedAt: input.sealedAt,
-    ...(pending.length === 0 ? {} : { oldestWrite: timeOfVersion(oldestVersion(pending)).toISOString() }),
+    ...(content.pendingCount() === 0
+      ? {}
+      : { oldestWrite: timeOfVersion(content.oldestPending()).toISOString() }),
     ...(lastFailure === undefined ? {} : { lastFailure }),
   });
   const show = () => setCurrentDetails(batchDetails(input.summary, status()));
@@ -112,11 +114,12 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
     state = next;
     show();
   };
-  const answer = (): UpdateAnswer => ({ state, pending: pending.length });
+  const answer = (): UpdateAnswer => ({ state, pending: content.pendingCount() });
 
   // Handlers come before anything else: messages may arrive together with the start.
   setHandler(pendingQuery, (ids) => {
     const wanted = ids === undefined ? undefined : new Set(ids);
+    const pending = content.pending();
     const mutations = wanted === undefined ? pending : pending.filter((m) => wanted.has(entryId(m)));
     return { batchId: input.batchId, runId: workflowInfo().runId, mutations };
   });
@@ -140,9 +143,7 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
   setHandler(
     discardUpdate,
     ({ ids }) => {
-      const dropped = new Set(ids);
-      discarded = [...discarded, ...pending.filter((m) => dropped.has(entryId(m))).map(entryVersion)];
-      pending = pending.filter((m) => !dropped.has(entryId(m)));
+      discarded = [...discarded, ...content.drop(ids).map(entryVersion)];
       // This only informs: whoever discards has recorded it in PostgreSQL before, so that an attempt in flight, or a batch
       // that holds the same write, skips it. Sent by hand, without the record, an attempt in flight may still commit.
       attempts.interrupt();
@@ -160,7 +161,7 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
           refuse(`The reason is longer than ${MAX_REASON_LENGTH} characters.`);
         if (!Array.isArray(ids) || ids.length === 0) refuse('A discard names at least one entry.');
         if (state === 'releasing' || state === 'done') refuse('The batch is already settled in PostgreSQL.');
-        const held = new Set(pending.map(entryId));
+        const held = new Set(content.pending().map(entryId));
         const strangers = ids.filter((id) => !held.has(id)).length;
         if (strangers > 0) refuse(`${strangers} of the named entries are not pending in this batch.`);
       },
@@ -170,15 +171,18 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
   const activities = activitiesFor(input.summary);
 
   const persist = () => {
-    const request = (parked: boolean) => ({
-      batch: { id: input.batchId, partition: input.partition, epoch: input.epoch, mutations: pending },
-      parked,
-    });
+    const request = (parked: boolean) => content.persistRequest(parked);
     return carryThrough(attempts, {
-      quick: async () => checked(await activities.quick.persistBatch(request(false))),
-      steady: async () => checked(await activities.steady.persistBatch(request(false))),
-      parked: async () => checked(await activities.parked.persistBatch(request(true))),
-      needed: () => pending.length > 0,
+      async quick() {
+        if (input.format !== 3) return checked(await activities.quick.persistBatch(...request(false)));
+        const [whole] = request(false);
+        const result = checked(await activities.quick.carryBatch(whole, packed));
+        released = result.released;
+        return result;
+      },
+      steady: async () => checked(await activities.steady.persistBatch(...request(false))),
+      parked: async () => checked(await activities.parked.persistBatch(...request(true))),
+      needed: () => content.pendingCount() > 0,
       onWaiting: (next, failure) => {
         lastFailure = failure?.message;
         enter(next);
@@ -188,17 +192,11 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
   };
 
   const release = (outcome: 'persisted' | 'refused') => {
-    const request = {
-      batchId: input.batchId,
-      partition: input.partition,
-      entries: input.mutations.map(released),
-      setAside: [...setAside, ...discarded],
-      outcome,
-    };
+    const request = content.releaseRequest([...setAside, ...discarded], outcome);
     return carryThrough(attempts, {
-      quick: () => activities.quick.releaseBatch(request),
-      steady: () => activities.steady.releaseBatch(request),
-      parked: () => activities.parked.releaseBatch(request),
+      quick: () => activities.quick.releaseBatch(...request),
+      steady: () => activities.steady.releaseBatch(...request),
+      parked: () => activities.parked.releaseBatch(...request),
       needed: () => true,
       onWaiting: (_, failure) => {
         lastFailure = failure?.message;
@@ -216,11 +214,14 @@ export async function writeBehind(input: BatchInput): Promise<BatchResult> {
       const dropped = new Set(discarded.map(entryId));
       setAside = deadLetters.filter((entry) => !dropped.has(entryId(entry)));
       // From here on readers find the batch in PostgreSQL and nowhere else, also while Redis cannot be told.
-      pending = [];
+      content.settle();
       lastFailure = undefined;
-      enter('releasing');
-      visible.goesOn();
-      await release(outcome);
+      // What was discarded meanwhile, Redis was not told of.
+      if (!released || discarded.length > 0) {
+        enter('releasing');
+        visible.goesOn();
+        await release(outcome);
+      }
       enter('done');
       visible.goesOn();
       await condition(allHandlersFinished);

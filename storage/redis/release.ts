@@ -56,10 +56,7 @@ export async function releaseBatch(redis: RedisStore, release: Release): Promise
         release.batchId,
         last ? message : '',
         EVENTS_CHANNEL,
-        ...page.flatMap((entry) => {
-          const id = entryId(entry);
-          return [id, entry.version, aside.has(id) ? '1' : '0'];
-        }),
+        ...page.flatMap((entry) => [entry.version, aside.has(entryId(entry)) ? '1' : '0']),
         ...page.flatMap((entry) => decodeRecords(entry.records).flatMap(({ key }) => [entryId(entry), key])),
       ],
     );

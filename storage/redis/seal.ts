@@ -1,26 +1,21 @@
 import type { Batch } from '../../domain/batch.ts';
 import type { Epoch } from '../../domain/epoch.ts';
-import { decodeMutation, type Mutation } from '../../domain/mutation.ts';
+import { type PackedBatch, packedBatch } from '../../domain/packed-mutations.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
 import { list, number, type ScriptReply, statusOf, text } from './reply.ts';
 
 /** A batch with its slot, ready to be offered to Temporal. */
 export interface SealedBatch {
-  readonly batch: Batch;
+  readonly batch: PackedBatch;
   readonly slot: number;
   /** Redis time in µs. */
   readonly offeredAt: number;
 }
 
 function sealedOf(reply: ScriptReply, partition: number, epoch: Epoch): SealedBatch {
-  const content = list(reply, 4);
-  const mutations: Mutation[] = [];
-  for (let i = 0; i + 1 < content.length; i += 2) {
-    mutations.push(decodeMutation(content[i] as string, content[i + 1] as string));
-  }
   return {
-    batch: { id: text(reply, 1), partition, epoch, mutations },
+    batch: packedBatch({ id: text(reply, 1), partition, epoch }, list(reply, 4)),
     slot: Number(text(reply, 2)),
     offeredAt: number(reply, 3),
   };

@@ -1,5 +1,7 @@
 import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
+import type { Mutation } from '../../domain/mutation.ts';
+import { type PackedMutations, unpackMutations } from '../../domain/packed-mutations.ts';
 import type { BatchInput, BatchResult } from '../../workflows/messages.ts';
 import type { Temporal } from './client.ts';
 import { describeSlot } from './describe-slot.ts';
@@ -41,13 +43,19 @@ function decode<T>(
   temporal: Temporal,
   run: ExactRun,
   payloads: Parameters<typeof decodeFromPayloadsAtIndex>[2],
+  index = 0,
 ) {
   const { loadedDataConverter, namespace } = temporal.client.options;
-  return decodeFromPayloadsAtIndex<T, unknown>(loadedDataConverter, 0, payloads, {
+  return decodeFromPayloadsAtIndex<T, unknown>(loadedDataConverter, index, payloads, {
     type: 'workflow',
     namespace,
     workflowId: slotWorkflowId(run.partition, run.slot),
   });
+}
+
+/** What a batch workflow was started with, of whatever format. */
+export interface StartedBatch extends Pick<BatchInput, 'batchId' | 'epoch' | 'sealedAt'> {
+  readonly mutations: readonly Mutation[];
 }
 
 /**
@@ -55,19 +63,21 @@ function decode<T>(
  * @throws TemporalUnreachable
  * @throws UnreadableBatch where the run is no batch, one of a newer format, or encrypted with a key that is not known here.
  */
-export async function readInput(temporal: Temporal, run: ExactRun): Promise<BatchInput | undefined> {
+export async function readInput(temporal: Temporal, run: ExactRun): Promise<StartedBatch | undefined> {
   const event = await readEvent(temporal, run, 'first');
   if (event === undefined) return undefined;
   const payloads = event.workflowExecutionStartedEventAttributes?.input?.payloads;
   const input = await decode<BatchInput | undefined>(temporal, run, payloads);
-  if (input?.format !== 1 && input?.format !== 2) {
-    const workflowId = slotWorkflowId(run.partition, run.slot);
-    throw new UnreadableBatch(
-      `${workflowId} holds no batch that this version can read, most likely one of a newer version`,
-      'upgrade this process',
-    );
+  if (input?.format === 3) {
+    const packed = await decode<PackedMutations | undefined>(temporal, run, payloads, 1);
+    if (Array.isArray(packed)) return { ...input, mutations: unpackMutations(packed) };
+  } else if (input?.format === 1 || input?.format === 2) {
+    return input;
   }
-  return input;
+  throw new UnreadableBatch(
+    `${slotWorkflowId(run.partition, run.slot)} holds no batch that this version can read, most likely one of a newer version`,
+    'upgrade this process',
+  );
 }
 
 /**

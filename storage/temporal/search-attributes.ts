@@ -1,9 +1,8 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
-import { type Batch, oldestVersion } from '../../domain/batch.ts';
 import { partitionName } from '../../domain/partition.ts';
 import { MAX_NAMED_COLLECTIONS, SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts';
-import { timeOfVersion } from '../../domain/version.ts';
+import { timeOfVersion, type Version } from '../../domain/version.ts';
 import type { TemporalCalls } from './call-deadline.ts';
 
 /** gRPC status code. */
@@ -55,14 +54,18 @@ export function createAttributeUse(): AttributeUse {
 }
 
 /** What a batch workflow starts with. They cost no event there. */
-export function attributesOf(batch: Batch): SearchAttributePair[] {
+export function attributesOf(batch: {
+  readonly partition: number;
+  /** Sorted. */
+  readonly collections: readonly string[];
+  readonly oldest: Version;
+}): SearchAttributePair[] {
   const { state, collections, partition, oldestWrite } = SEARCH_ATTRIBUTES;
-  const names = [...new Set(batch.mutations.map((m) => m.collection))].sort();
   return [
     { key: state, value: 'persisting' },
-    { key: collections, value: names.slice(0, MAX_NAMED_COLLECTIONS) },
+    { key: collections, value: batch.collections.slice(0, MAX_NAMED_COLLECTIONS) },
     { key: partition, value: partitionName(batch.partition) },
-    { key: oldestWrite, value: timeOfVersion(oldestVersion(batch.mutations)) },
+    { key: oldestWrite, value: timeOfVersion(batch.oldest) },
   ];
 }
 

@@ -1,6 +1,12 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { slotWorkflowId, WRITE_BEHIND_WORKFLOW } from '../../config/temporal-names.ts';
-import { type Batch, type BatchId, oldestVersion } from '../../domain/batch.ts';
+import type { Batch, BatchId } from '../../domain/batch.ts';
+import {
+  oldestPacked,
+  type PackedBatch,
+  packedCollections,
+  packMutations,
+} from '../../domain/packed-mutations.ts';
 import type { BatchInput, BatchMemo } from '../../workflows/messages.ts';
 import { batchSummary } from './batch-summary.ts';
 import type { Temporal } from './client.ts';
@@ -14,7 +20,7 @@ export type StartOutcome =
   | { readonly outcome: 'slot-taken'; readonly batchId: BatchId; readonly runId: string };
 
 export interface StartRequest {
-  readonly batch: Batch;
+  readonly batch: Batch | PackedBatch;
   readonly slot: number;
   /** RFC 3339. */
   readonly sealedAt: string;
@@ -53,9 +59,15 @@ async function startOnce(
   deadlineMs: number,
   searchAttributes: boolean,
 ): Promise<string | undefined> {
-  const summary = batchSummary(batch.mutations);
+  const packed = 'packed' in batch ? batch.packed : packMutations(batch.mutations);
+  const about = {
+    entries: packed.length / 2,
+    collections: packedCollections(packed),
+    oldest: oldestPacked(packed),
+  };
+  const summary = batchSummary(about);
   const input: BatchInput = {
-    format: batch.mutations.some(({ records }) => records !== undefined) ? 2 : 1,
+    format: 3,
     batchId: batch.id,
     partition: batch.partition,
     slot,
@@ -63,23 +75,24 @@ async function startOnce(
     sealedAt,
     summary,
     ...(searchAttributes ? { searchAttributes } : {}),
-    mutations: batch.mutations,
   };
   const memo: BatchMemo = {
     batchId: batch.id,
     epoch: batch.epoch,
-    entries: batch.mutations.length,
-    oldest: oldestVersion(batch.mutations),
+    entries: about.entries,
+    oldest: about.oldest,
   };
   try {
     const handle = await withDeadline(temporal, deadlineMs, ({ workflow }) =>
       workflow.start(WRITE_BEHIND_WORKFLOW, {
         workflowId: slotWorkflowId(batch.partition, slot),
         taskQueue: temporal.taskQueue,
-        args: [input],
+        args: [input, packed],
         memo: { ...memo },
         staticSummary: `${summary} · partition ${batch.partition}`,
-        ...(searchAttributes ? { typedSearchAttributes: attributesOf(batch) } : {}),
+        ...(searchAttributes
+          ? { typedSearchAttributes: attributesOf({ ...about, partition: batch.partition }) }
+          : {}),
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'FAIL',
       }),

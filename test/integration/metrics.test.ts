@@ -123,7 +123,7 @@ test('PostgreSQL stops under load: the age grows, the main alert is true, and al
       batchId: expect.stringMatching(/^\d+-\w+\.p00\.\d+$/),
       workflowId: expect.stringMatching(/^write-behind:p00:s\d\d$/),
       runId: expect.stringMatching(/^[0-9a-f-]{36}$/),
-      activityType: 'persistBatch',
+      activityType: 'carryBatch',
       component: 'temporal-sdk',
     });
   } finally {

@@ -3,7 +3,8 @@ import { slotWorkflowId } from '../../config/temporal-names.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { informOfDiscard, retryNow } from '../../storage/temporal/batch-control.ts';
 import { startBatch } from '../../storage/temporal/start-batch.ts';
-import { installQuietRuntime, PERSISTED } from '../workflow/harness.ts';
+import { PERSISTED } from '../workflow/fake-activities.ts';
+import { installQuietRuntime } from '../workflow/harness.ts';
 import { batch, createQueue, SEALED_AT, type TestQueue } from './temporal-queue.ts';
 
 let queue: TestQueue;

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import type { PersistRequest, PersistResult, ReleaseInput } from '../../activities/create-activities.ts';
 import type { PruneResult } from '../../activities/prune-tombstones.ts';
 import type { ReconcileResult } from '../../activities/reconcile-index.ts';
 import { readEnvironment } from '../../config/environment.ts';
@@ -8,7 +7,8 @@ import type { Batch } from '../../domain/batch.ts';
 import { connectTemporal, type Temporal } from '../../storage/temporal/client.ts';
 import { dataConverter } from '../../worker/data-converter.ts';
 import { createNamespace, services } from '../support/services.ts';
-import { MUTATIONS, PERSISTED, workflowBundle } from '../workflow/harness.ts';
+import { type FakeActivities, fakeActivities } from '../workflow/fake-activities.ts';
+import { MUTATIONS, workflowBundle } from '../workflow/harness.ts';
 
 /** A queue of one test's own: a namespace in the shared dev server, where slots clash with nobody's. */
 export interface TestQueue {
@@ -16,13 +16,11 @@ export interface TestQueue {
   /** The settings of its processes, beside defaults. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs a worker while `test` runs. */
-  withWorker<T>(fakes: Partial<FakeActivities>, test: () => Promise<T>): Promise<T>;
+  withWorker<T>(fakes: Partial<AllActivities>, test: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-interface FakeActivities {
-  persistBatch(request: PersistRequest): Promise<PersistResult>;
-  releaseBatch(input: ReleaseInput): Promise<void>;
+interface AllActivities extends FakeActivities {
   /** Those of the other workflows. */
   invalidateEntries(): Promise<void>;
   pruneTombstones(): Promise<PruneResult>;
@@ -50,7 +48,7 @@ export async function createQueue(options: { readonly bare?: boolean } = {}): Pr
           taskQueue: temporal.taskQueue,
           workflowBundle: await workflowBundle(),
           dataConverter: dataConverter(environment),
-          activities: { persistBatch: async () => PERSISTED, releaseBatch: async () => {}, ...fakes },
+          activities: { ...fakes, ...fakeActivities(fakes) },
         });
         return await worker.runUntil(test);
       } finally {

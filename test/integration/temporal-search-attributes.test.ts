@@ -9,7 +9,8 @@ import { createSearchAttributeCheck } from '../../service/search-attribute-healt
 import { runRegister } from '../../storage/temporal/register-command.ts';
 import { startBatch } from '../../storage/temporal/start-batch.ts';
 import type { StatusAnswer } from '../../workflows/messages.ts';
-import { installQuietRuntime, PERSISTED } from '../workflow/harness.ts';
+import { PERSISTED } from '../workflow/fake-activities.ts';
+import { installQuietRuntime } from '../workflow/harness.ts';
 import { batch, createQueue, SEALED_AT, type TestQueue } from './temporal-queue.ts';
 
 const deadlineMs = 10_000;
@@ -51,7 +52,7 @@ it('a batch has its search attributes from the start, and none of its events is 
   await queue.withWorker({}, () => handleIn(queue, 0).result());
   expect(await attributes(queue, 0)).toEqual(AT_START);
   const types = await eventTypes(0);
-  expect(types).toHaveLength(7);
+  expect(types).toHaveLength(6);
   expect(types.filter((name) => name.startsWith('upsert'))).toEqual([]);
 });
 

@@ -14,7 +14,7 @@ test('a batch of a newer format stops a recovery, each time, with the advice to 
   await part.ctx.temporal.client.workflow.start(WRITE_BEHIND_WORKFLOW, {
     workflowId: slotWorkflowId(0, 2),
     taskQueue: part.ctx.temporal.taskQueue,
-    args: [{ format: 3 }],
+    args: [{ format: 99 }],
     memo: { batchId: '1-abc.p00.0', epoch: '1-abc', entries: 1 },
   });
   const trouble = {

@@ -12,7 +12,7 @@ import {
 import { startBatch } from '../../storage/temporal/start-batch.ts';
 import type { BatchState, StatusAnswer } from '../../workflows/messages.ts';
 import { batch, createQueue, SEALED_AT, type TestQueue } from '../integration/temporal-queue.ts';
-import { PERSISTED } from '../workflow/harness.ts';
+import { PERSISTED } from '../workflow/fake-activities.ts';
 import { type History, historyToJson } from './history-json.ts';
 
 /** Where the histories are, each named after the path that the batch took. */
@@ -165,6 +165,9 @@ const RECORDINGS: readonly Recording[] = [
   },
 ];
 
+/** Of batches of format 3: those of formats 1 and 2, which older code started, have the bare names. */
+const packedName = ({ name }: Recording) => `packed-${name}`;
+
 /** Names of this machine and process say nothing about the workflow. */
 function anonymous(value: unknown, key?: string): unknown {
   if (key === 'identity') return 'recorded';
@@ -190,7 +193,7 @@ async function record(queue: TestQueue, slot: number, recording: Recording): Pro
     { persistBatch: async () => scene.persist(), releaseBatch: async () => scene.release() },
     () => recording.act(handle, scene),
   );
-  write(recording.name, await handle.fetchHistory());
+  write(packedName(recording), await handle.fetchHistory());
 }
 
 /** The workflows beside the batch's. Their first attempt fails, the second succeeds. */
@@ -231,13 +234,13 @@ async function recordOther(queue: TestQueue, { name, type, args }: (typeof OTHER
  */
 export async function recordHistories(): Promise<void> {
   mkdirSync(HISTORIES, { recursive: true });
-  const missing = ({ name }: { readonly name: string }) => !existsSync(new URL(`${name}.json`, HISTORIES));
+  const missing = (name: string) => !existsSync(new URL(`${name}.json`, HISTORIES));
   const queue = await createQueue();
   try {
     for (const [slot, recording] of RECORDINGS.entries()) {
-      if (missing(recording)) await record(queue, slot, recording);
+      if (missing(packedName(recording))) await record(queue, slot, recording);
     }
-    for (const other of OTHERS.filter(missing)) await recordOther(queue, other);
+    for (const other of OTHERS.filter(({ name }) => missing(name))) await recordOther(queue, other);
   } finally {
     await queue.close();
   }

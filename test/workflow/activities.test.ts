@@ -1,8 +1,9 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DatabaseError } from 'pg';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createActivities } from '../../activities/create-activities.ts';
+import { packMutations } from '../../domain/packed-mutations.ts';
 import { RedisUnavailable } from '../../storage/redis/errors.ts';
 import { INPUT, MUTATIONS } from './harness.ts';
 
@@ -111,5 +112,54 @@ it('a release that fails is always retryable', async () => {
     type: 'RedisUnavailable',
     nonRetryable: false,
     message: 'Redis is not connected',
+  });
+});
+
+describe('a batch that is carried in one go', () => {
+  const packed = packMutations(MUTATIONS);
+  const request = {
+    ...{ batchId: INPUT.batchId, partition: 0, epoch: INPUT.epoch, parked: false },
+    discarded: ['carts/b/c'],
+  };
+  const persisted = { outcome: 'persisted', setAside: [] } as const;
+  const carry = (deps: Partial<Parameters<typeof createActivities>[0]>) =>
+    mockEnvironment().run(
+      createActivities({ invalidate: never, persist: never, release: never, ...deps }).carryBatch,
+      request,
+      packed,
+    );
+
+  it('is persisted and released without what was discarded', async () => {
+    const calls: unknown[] = [];
+    const result = await carry({
+      async persist(batch) {
+        calls.push(batch);
+        return persisted;
+      },
+      async release(input) {
+        calls.push(input);
+      },
+    });
+    expect(result).toEqual({ ...persisted, released: true });
+    const mutations = MUTATIONS.filter(({ key }) => key !== 'b/c');
+    expect(calls).toMatchObject([
+      { id: INPUT.batchId, partition: 0, epoch: INPUT.epoch, mutations },
+      { batchId: INPUT.batchId, partition: 0, entries: mutations, ...persisted },
+    ]);
+  });
+
+  it('is persisted, and says so, where Redis could not be told', async () => {
+    const release = () => Promise.reject(new RedisUnavailable('gone'));
+    expect(await carry({ persist: async () => persisted, release })).toEqual({
+      ...persisted,
+      released: false,
+    });
+  });
+
+  it('is not released where it is not persisted', async () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    await expect(carry({ persist: () => Promise.reject(refused) })).rejects.toMatchObject({
+      type: 'unreachable',
+    });
   });
 });

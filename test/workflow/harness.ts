@@ -10,18 +10,13 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { vi } from 'vitest';
-import type { PersistRequest, PersistResult, ReleaseInput } from '../../activities/create-activities.ts';
 import { WRITE_BEHIND_WORKFLOW } from '../../config/temporal-names.ts';
 import type { Mutation } from '../../domain/mutation.ts';
+import { packMutations } from '../../domain/packed-mutations.ts';
 import type { BatchInput, StatusAnswer } from '../../workflows/messages.ts';
 import type { writeBehind } from '../../workflows/write-behind.ts';
 import { timeSkippingServer } from '../support/services.ts';
-
-/** What a test puts in the place of PostgreSQL and Redis. */
-export interface FakeActivities {
-  persistBatch(request: PersistRequest): Promise<PersistResult>;
-  releaseBatch(input: ReleaseInput): Promise<void>;
-}
+import { type FakeActivities, fakeActivities } from './fake-activities.ts';
 
 export type BatchHandle = WorkflowHandle<typeof writeBehind>;
 
@@ -37,12 +32,11 @@ export interface Harness {
 }
 
 export interface RunOptions {
-  readonly input?: BatchInput;
+  /** Default: as they are given now. */
+  readonly args?: Parameters<typeof writeBehind>;
   /** Runs after the start and before the worker. */
   readonly beforeWorker?: (handle: BatchHandle) => Promise<void>;
 }
-
-export const PERSISTED: PersistResult = { outcome: 'persisted', setAside: [] };
 
 export const MUTATIONS: readonly Mutation[] = [
   { collection: 'carts', key: 'a', kind: 'document', version: 2, value: '{"n":1}' },
@@ -50,16 +44,21 @@ export const MUTATIONS: readonly Mutation[] = [
   { collection: 'page-views', key: 'home', kind: 'counter', version: 6, value: '12' },
 ];
 
-export const INPUT: BatchInput = {
-  format: 1,
+export const INPUT = {
   batchId: '1-abc.p00.7',
   partition: 0,
   slot: 3,
   epoch: '1-abc',
   sealedAt: '2026-11-23T10:00:00.000Z',
   summary: '3 writes · carts, page-views',
-  mutations: MUTATIONS,
 };
+
+/** The arguments of a batch workflow in the form that a version of ours gave them. */
+function argumentsOf(format: BatchInput['format']): Parameters<typeof writeBehind> {
+  return format === 3
+    ? [{ ...INPUT, format }, packMutations(MUTATIONS)]
+    : [{ ...INPUT, format, mutations: MUTATIONS }];
+}
 
 let bundle: Promise<WorkflowBundleWithSourceMap> | undefined;
 
@@ -86,26 +85,27 @@ export function installQuietRuntime(): void {
   });
 }
 
-export async function createHarness(): Promise<Harness> {
+/** @param format of the batches that it starts. */
+export async function createHarness(format: BatchInput['format'] = 3): Promise<Harness> {
   installQuietRuntime();
   const environment = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await timeSkippingServer() } },
   });
   return {
     environment,
-    async run(fakes, test, { input = INPUT, beforeWorker } = {}) {
+    async run(fakes, test, { args = argumentsOf(format), beforeWorker } = {}) {
       const taskQueue = `test-${randomUUID()}`;
       const handle = await environment.client.workflow.start<typeof writeBehind>(WRITE_BEHIND_WORKFLOW, {
         taskQueue,
         workflowId: taskQueue,
-        args: [input],
+        args,
       });
       await beforeWorker?.(handle);
       const worker = await Worker.create({
         connection: environment.nativeConnection,
         taskQueue,
         workflowBundle: await workflowBundle(),
-        activities: { persistBatch: async () => PERSISTED, releaseBatch: async () => {}, ...fakes },
+        activities: fakeActivities(fakes),
       });
       return worker.runUntil(() => test(handle));
     },

@@ -5,7 +5,7 @@
 --
 -- KEYS  1 state  2 closed  3 queue  4 sent  5 free  6 index  7 records  8 carried  9… one entry key for each entry
 -- ARGV  1 epoch, or '' for any  2 batch id  3 message for the waiters, '' while more calls follow  4 channel
---       5… for each entry: id, version, '1' where it was set aside (its copy goes too)
+--       5… for each entry: version, '1' where it was set aside (its copy goes too)
 --       then for each idempotency record: entry id, digest. PostgreSQL has them now, or the write did not happen
 -- Answers {'ok'} | {'epoch', current}
 -- @use slots
@@ -13,13 +13,22 @@ local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
 local wrong = wrong_epoch(ARGV[1] == '' and s[1] or ARGV[1], s[1], s[2])
 if wrong then return wrong end
 local batch = ARGV[2]
+-- An entry's key is the state's with this in place of `state`, and its id.
+local id_at = #KEYS[1] - #'state' + #'e:' + 1
+local ids, held_here = {}, {}
+for k = 9, #KEYS do ids[k - 8] = string.sub(KEYS[k], id_at) end
+local holders = #ids > 0 and redis.call('HMGET', KEYS[6], unpack(ids)) or {}
+for i, holder in ipairs(holders) do
+  if holder == batch then held_here[#held_here + 1] = ids[i] end
+end
+if #held_here > 0 then redis.call('HDEL', KEYS[6], unpack(held_here)) end
+
 local head = #s[1] + 24
 local highest = 0
 for k = 9, #KEYS do
-  local a = 5 + (k - 9) * 3
-  local id, version, aside = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2] == '1'
+  local a = 5 + (k - 9) * 2
+  local version, aside = tonumber(ARGV[a]), ARGV[a + 1] == '1'
   if version > highest then highest = version end
-  if redis.call('HGET', KEYS[6], id) == batch then redis.call('HDEL', KEYS[6], id) end
   -- The head is enough to see the version; values can be long.
   local text = redis.call('GETRANGE', KEYS[k], 0, head)
   if text ~= '' then
@@ -28,7 +37,7 @@ for k = 9, #KEYS do
   end
 end
 raise_clock(KEYS[1], highest)
-for a = 5 + (#KEYS - 8) * 3, #ARGV, 2 do
+for a = 5 + (#KEYS - 8) * 2, #ARGV, 2 do
   local id, key = ARGV[a], ARGV[a + 1]
   local found = redis.call('HGET', KEYS[7], key)
   if found and string.match(found, ' (%S+)$') == batch then redis.call('HDEL', KEYS[7], key) end
