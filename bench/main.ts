@@ -74,7 +74,7 @@ async function run(options: BenchOptions, services: Services, load: LoadProcess)
     process.stdout.write(`${report(outcomes, options, services.versions, [])}\n`);
     if (options.write) {
       const text = report(outcomes, options, services.versions, charts.map(imageLine));
-      progress(`bench: wrote ${writeReport(`${text}\n`, charts)}`);
+      progress(`bench: wrote ${writeReport(text, charts)}`);
     }
   } finally {
     for (const system of new Set(contenders.map((contender) => contender.system))) await disconnect(system);

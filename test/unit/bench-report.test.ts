@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { barChart } from '../../bench/bar-chart.ts';
 import { createTally } from '../../bench/tally.ts';
+import { keepingNotes } from '../../bench/write-report.ts';
 import { createZipf } from '../../bench/zipf.ts';
 import { createRandom } from '../../dev/random.ts';
 
@@ -47,4 +48,11 @@ test('of a batch each operation counts, those that failed under their code, but 
   const result = tally.result({ from: 0, measuredMs: 1_000, ownCpu: 0 });
   expect(result).toMatchObject({ acknowledged: 5, measured: 2, perSecond: 2, errors: { 'queue-full': 1 } });
   expect(result.p50).toBeCloseTo(5, 0);
+});
+
+test('what people wrote below a report is kept when a new one is written, and nothing else', () => {
+  const notes = '<!-- From here on written by hand: the benchmark keeps it. -->\n\n## Notes\n\nWords.\n';
+  expect(keepingNotes(`# Old\n\nfigures\n\n${notes}`, '# New')).toBe(`# New\n\n${notes}`);
+  expect(keepingNotes('# Old\n', '# New')).toBe('# New\n');
+  expect(keepingNotes(keepingNotes(notes, '# New'), '# Newer')).toBe(`# Newer\n\n${notes}`);
 });
