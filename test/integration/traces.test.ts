@@ -42,7 +42,7 @@ test('a queued write is one trace, from its caller to the statements that persis
   const offer = one(/^offer batch$/, 'holdfast-api');
   const start = one(/^StartWorkflow:writeBehind$/, 'holdfast-api');
   const run = one(/^RunWorkflow:writeBehind$/, 'holdfast-worker');
-  const activity = one(/^RunActivity:persistBatch$/, 'holdfast-worker');
+  const activity = one(/^RunActivity:carryBatch$/, 'holdfast-worker');
   const statement = one(/^postgres pass-fence$/, 'holdfast-worker');
   one(/^redis release$/, 'holdfast-worker');
 
