@@ -25,6 +25,11 @@ export function unpackMutations(packed: PackedMutations): Mutation[] {
   return mutations;
 }
 
+/** How many mutations they are. */
+export function packedCount(packed: PackedMutations): number {
+  return packed.length / 2;
+}
+
 /** The lowest version among them. Of an empty list: above all versions. */
 export function oldestPacked(packed: PackedMutations): Version {
   let oldest = MAX_VERSION;
@@ -52,7 +57,7 @@ export function packedCollections(packed: PackedMutations): string[] {
 export function packedBytes(packed: PackedMutations): number {
   let bytes = 0;
   for (const text of packed) bytes += Buffer.byteLength(text);
-  return bytes + (packed.length / 2) * (MUTATION_OVERHEAD_BYTES - PREFIX_BYTES);
+  return bytes + packedCount(packed) * (MUTATION_OVERHEAD_BYTES - PREFIX_BYTES);
 }
 
 /** A batch as Redis gave it. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../config/crash-points.ts';
 import { slotWorkflowId } from '../config/temporal-names.ts';
 import { entryId } from '../domain/entry.ts';
-import { oldestPacked, packedBytes } from '../domain/packed-mutations.ts';
+import { oldestPacked, packedBytes, packedCount } from '../domain/packed-mutations.ts';
 import { persistAndReport, secondsSince } from '../storage/postgres/persist-and-report.ts';
 import { confirmBatch } from '../storage/redis/confirm.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
@@ -106,7 +106,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
 
   function reportQueued({ batch }: SealedBatch): void {
     ctx.metrics.queued({
-      entries: batch.packed.length / 2,
+      entries: packedCount(batch.packed),
       bytes: packedBytes(batch.packed),
       seconds: secondsSince(oldestPacked(batch.packed), ctx.redis.estimatedTime()),
     });
@@ -168,7 +168,7 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
   return {
     async offer(sealed) {
       const { id, partition, packed } = sealed.batch;
-      const about = { 'holdfast.partition': partition, 'holdfast.entries': packed.length / 2 };
+      const about = { 'holdfast.partition': partition, 'holdfast.entries': packedCount(packed) };
       try {
         await (ctx.tracing?.batch(id, about, () => carry(sealed)) ?? carry(sealed));
       } catch (error) {

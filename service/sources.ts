@@ -142,11 +142,12 @@ export function createSources(
           pending.set(id, [...(pending.get(id) ?? []), mutation]);
         }
       }
-      const records = await Promise.all(refs.map(({ ref }) => ctx.readRecord(collection.kind, ref)));
-      return refs.map(({ ref }, i) => {
-        const { found } = merged(recordAt(records, i), pending.get(entryId(ref)) ?? []);
-        return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
-      });
+      return await Promise.all(
+        refs.map(async ({ ref }): Promise<Found> => {
+          const { found } = await mergedWithRow(ref, collection, pending.get(entryId(ref)) ?? []);
+          return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
+        }),
+      );
     },
   };
 }
@@ -157,12 +158,6 @@ function merged(
 ): { readonly found: Found; readonly hidden: boolean } {
   const { state, from, hidden } = mergePending(record, pending);
   return { found: { state, source: from, cacheable: true }, hidden };
-}
-
-function recordAt(records: readonly Settled[], at: number): Settled {
-  const record = records[at];
-  if (record === undefined) throw new Error('a record is missing');
-  return record;
 }
 
 function unsettledBy(pending: Pending | undefined): { readonly unsettled?: Unsettled } {

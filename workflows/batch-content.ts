@@ -2,7 +2,12 @@ import type { PersistRequest, ReleaseInput } from '../activities/create-activiti
 import { oldestVersion } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
-import { oldestPacked, type PackedMutations, unpackMutations } from '../domain/packed-mutations.ts';
+import {
+  oldestPacked,
+  type PackedMutations,
+  packedCount,
+  unpackMutations,
+} from '../domain/packed-mutations.ts';
 import type { Version } from '../domain/version.ts';
 import type { BatchInput } from './messages.ts';
 
@@ -35,7 +40,7 @@ export function createBatchContent(input: BatchInput, packed: PackedMutations): 
     known ??= unpackMutations(packed);
     return known;
   };
-  const total = input.format === 3 ? packed.length / 2 : input.mutations.length;
+  const total = input.format === 3 ? packedCount(packed) : input.mutations.length;
   const pending = () => (settled ? [] : all().filter((m) => !dropped.has(entryId(m))));
 
   return {

@@ -48,7 +48,8 @@ export function createSharedCommits(db: Kysely<Database>): CommitEntry {
     }
   }
 
-  const share = createGather<EntryCommit, () => Promise<Answer>>(
+  /** `undefined`: the entry is to be committed by itself. */
+  const share = createGather<EntryCommit, Answer | undefined>(
     () => 'all',
     async (commits) => {
       const first = new Map<string, EntryCommit>();
@@ -60,17 +61,13 @@ export function createSharedCommits(db: Kysely<Database>): CommitEntry {
       const shared = [...first.values()];
       const answers = shared.length > 1 ? await together(shared) : undefined;
       const answerOf = new Map(shared.map((commit, i) => [commit, answers?.[i]]));
-      return commits.map((commit) => {
-        const answer = answerOf.get(commit);
-        return () => (answer === undefined ? alone(commit) : Promise.resolve(answer));
-      });
+      return commits.map((commit) => answerOf.get(commit));
     },
     { items: MAX_ENTRIES, inFlight: MAX_COMMITS },
   );
 
   return async (commit) => {
     if (commit.condition !== undefined || commit.idempotency !== undefined) return await alone(commit);
-    const answer = await share(commit);
-    return await answer();
+    return (await share(commit)) ?? (await alone(commit));
   };
 }

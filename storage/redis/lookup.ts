@@ -125,7 +125,7 @@ export async function fill(
       options.ttlMs,
     ],
   });
-  return (typeof reply === 'string' ? reply : statusOf(reply)) === 'filled';
+  return statusOf(reply) === 'filled';
 }
 
 /**

@@ -9,11 +9,18 @@ export type RunScript = (
   args: readonly (string | number)[],
 ) => Promise<ScriptReply>;
 
-/** The status word of a reply. @throws EpochChanged where the script found another epoch. */
-export function statusOf(reply: ScriptReply): string {
+/** The status word of a reply, or the reply where it is no more. @throws EpochChanged where the script found another epoch. */
+export function statusOf(reply: string | ScriptReply): string {
+  if (typeof reply === 'string') return reply;
   const status = text(reply, 0);
   if (status === 'epoch') throw new EpochChanged(text(reply, 1));
   return status;
+}
+
+/** A reply of several parts. @throws TypeError where it is a word: a mistake in the code. */
+export function partsOf(reply: string | ScriptReply): ScriptReply {
+  if (typeof reply === 'string') throw new TypeError(`Redis script: unknown answer ${reply}`);
+  return reply;
 }
 
 /** @throws TypeError where script and reader disagree: a mistake in the code. */

@@ -7,7 +7,7 @@ import { mutationTag } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { number, type ScriptReply, statusOf, text } from './reply.ts';
+import { number, partsOf, type ScriptReply, statusOf, text } from './reply.ts';
 
 /** What every staged write says about where and how. */
 export interface StageOptions {
@@ -128,8 +128,7 @@ async function stage(redis: RedisStore, write: StagedWrite, options: StageOption
     keys: once === undefined ? [entry] : [entry, keys.tokenPrefix + once.key],
     args: once === undefined ? [...own, ''] : [...own, once.key, once.fingerprint, once.token],
   });
-  if (typeof reply === 'string') throw new TypeError(`Redis script: unknown answer ${reply}`);
-  return outcomeOf(redis, reply);
+  return outcomeOf(redis, partsOf(reply));
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   oldestPacked,
   type PackedBatch,
   packedCollections,
+  packedCount,
   packMutations,
 } from '../../domain/packed-mutations.ts';
 import type { BatchInput, BatchMemo } from '../../workflows/messages.ts';
@@ -61,7 +62,7 @@ async function startOnce(
 ): Promise<string | undefined> {
   const packed = 'packed' in batch ? batch.packed : packMutations(batch.mutations);
   const about = {
-    entries: packed.length / 2,
+    entries: packedCount(packed),
     collections: packedCollections(packed),
     oldest: oldestPacked(packed),
   };

@@ -8,15 +8,13 @@
 local epoch = ARGV[1]
 local wrong = check_epoch(KEYS[1], epoch)
 if wrong then return wrong end
--- An entry's key is the state's with this in place of `state`, and its id.
-local id_at = #KEYS[1] - #'state' + #'e:' + 1
 local blocks = redis.call('EXISTS', KEYS[2]) == 1
 local answer = { 'ok' }
 for k = 3, #KEYS do
   local a = 2 + (k - 3) * 5
   local valid = redis.call('GET', KEYS[k]) == 'L ' .. epoch .. ' ' .. ARGV[a]
   if valid and blocks then
-    local block = redis.call('HGET', KEYS[2], string.sub(KEYS[k], id_at))
+    local block = redis.call('HGET', KEYS[2], entry_id(KEYS[1], KEYS[k]))
     valid = not block or tonumber(string.match(block, ' (%d+)$')) <= time_us()
   end
   if valid then

@@ -15,8 +15,6 @@ local wrong = check_epoch(KEYS[1], epoch)
 if wrong then return wrong end
 local keys =
   { state = KEYS[1], open = KEYS[2], closed = KEYS[3], sent = KEYS[4], index = KEYS[5], blocks = KEYS[6] }
--- An entry's key is the state's with this in place of `state`, and its id.
-local id_at = #KEYS[1] - #'state' + #'e:' + 1
 local copy_head = 'V ' .. epoch .. ' '
 local unpacked = {}
 
@@ -32,10 +30,10 @@ local texts = redis.call('MGET', unpack(KEYS, 7))
 for i, text in ipairs(texts) do
   local key, flags = KEYS[6 + i], ARGV[2 * i + 2]
   if text and string.sub(text, 1, #copy_head) == copy_head then
-    answer[i + 1] = string.find(flags, 'd', 1, true) and durable_hit(string.sub(key, id_at), text) or text
+    answer[i + 1] = string.find(flags, 'd', 1, true) and durable_hit(entry_id(KEYS[1], key), text) or text
   else
     local ask = { epoch = epoch, token = ARGV[2 * i + 1], lease_ms = ARGV[2], write_through = string.find(flags, 'w', 1, true) }
-    answer[i + 1] = missing(keys, key, string.sub(key, id_at), ask, unpacked)
+    answer[i + 1] = missing(keys, key, entry_id(KEYS[1], key), ask, unpacked)
   end
 end
 return answer

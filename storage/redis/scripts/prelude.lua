@@ -48,6 +48,11 @@ local function check_epoch(state_key, epoch)
   return wrong_epoch(epoch, found[1], found[2])
 end
 
+-- The id in an entry's key: that is the state's key with `e:` and the id in place of `state`.
+local function entry_id(state_key, entry_key)
+  return string.sub(entry_key, #state_key - #'state' + #'e:' + 1)
+end
+
 local function time_us()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000000 + tonumber(time[2])

@@ -13,10 +13,8 @@ local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
 local wrong = wrong_epoch(ARGV[1] == '' and s[1] or ARGV[1], s[1], s[2])
 if wrong then return wrong end
 local batch = ARGV[2]
--- An entry's key is the state's with this in place of `state`, and its id.
-local id_at = #KEYS[1] - #'state' + #'e:' + 1
 local ids, held_here = {}, {}
-for k = 9, #KEYS do ids[k - 8] = string.sub(KEYS[k], id_at) end
+for k = 9, #KEYS do ids[k - 8] = entry_id(KEYS[1], KEYS[k]) end
 local holders = #ids > 0 and redis.call('HMGET', KEYS[6], unpack(ids)) or {}
 for i, holder in ipairs(holders) do
   if holder == batch then held_here[#held_here + 1] = ids[i] end

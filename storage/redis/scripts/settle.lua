@@ -9,13 +9,11 @@
 local epoch = ARGV[1]
 local wrong = check_epoch(KEYS[1], epoch)
 if wrong then return wrong end
--- An entry's key is the state's with this in place of `state`, and its id.
-local id_at = #KEYS[1] - #'state' + #'e:' + 1
 local now = time_us()
 local highest = 0
 
 local function settle(key, token, version, tag, value, ttl)
-  local id = string.sub(key, id_at)
+  local id = entry_id(KEYS[1], key)
   local block = redis.call('HGET', KEYS[2], id)
   local holder, ends
   if block then holder, ends = string.match(block, '^(%S+) (%d+)$') end

@@ -32,8 +32,6 @@ local limits = { entries = tonumber(ARGV[4]), bytes = tonumber(ARGV[5]), queue =
 local batch = open_batch(keys, epoch .. '.' .. ARGV[3] .. '.', s[4], s[5], s[6])
 local clock = tonumber(s[3])
 local draining = refuses_writes(s[7])
--- An entry's key is the state's with this in place of `state`, and its id.
-local id_at = #KEYS[1] - #'state' + #'e:' + 1
 -- The copies that these writes leave, by the entry's key. They are set once, at the end.
 local copies = {}
 
@@ -79,7 +77,7 @@ local function write(key, op, once)
   local text = digits(version)
   local result = op.verb == '+' and value or nil
   local record = once and once.key .. ',' .. once.fingerprint .. ',' .. text .. ',' .. (result or '')
-  local id = stage(batch, limits, string.sub(key, id_at), text, tag, value, record)
+  local id = stage(batch, limits, entry_id(KEYS[1], key), text, tag, value, record)
   if not id then return { 'full' } end
   clock = version
   if once then remember(keys, once, record, id) end

@@ -17,15 +17,13 @@ local old = redis.call('HRANDFIELD', KEYS[2], 2 * (#KEYS - 2), 'WITHVALUES')
 for i = 1, #old, 2 do
   if tonumber(string.match(old[i + 1], ' (%d+)$')) <= now then redis.call('HDEL', KEYS[2], old[i]) end
 end
--- An entry's key is the state's with this in place of `state`, and its id.
-local id_at = #KEYS[1] - #'state' + #'e:' + 1
 local ends = now + tonumber(ARGV[3])
 local clock = tonumber(s[3])
 local answer = { 'ok' }
 for k = 3, #KEYS do
   clock = next_version(clock, now)
   redis.call('DEL', KEYS[k])
-  redis.call('HSET', KEYS[2], string.sub(KEYS[k], id_at), ARGV[k + 1] .. ' ' .. digits(ends))
+  redis.call('HSET', KEYS[2], entry_id(KEYS[1], KEYS[k]), ARGV[k + 1] .. ' ' .. digits(ends))
   answer[k - 1] = { 'ok', clock, ends, now }
 end
 redis.call('HSET', KEYS[1], 'clock', digits(clock))
