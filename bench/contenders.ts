@@ -105,7 +105,7 @@ const HOLDFAST: readonly (Kind & Pick<Contender, 'headers' | 'collection'>)[] = 
 /** Starts every system that this run needs, one after the other. */
 export async function startContenders(
   services: Services,
-  { systems, partitions, cpuProfile }: BenchOptions,
+  { systems, settings, cpuProfile }: BenchOptions,
 ): Promise<Contender[]> {
   const contenders: Contender[] = [];
   for (const { peer, ...kind } of PEERS.filter(({ id }) => systems.includes(id))) {
@@ -117,9 +117,10 @@ export async function startContenders(
     });
   }
   const kinds = HOLDFAST.filter(({ id }) => systems.includes(id));
-  for (const count of kinds.length > 0 ? partitions : []) {
-    const system = await startHoldfast(services, { partitions: count, cpuProfile });
-    const suffix = partitions.length > 1 ? `, ${count} partition${count > 1 ? 's' : ''}` : '';
+  for (const [index, own] of (kinds.length > 0 ? settings : []).entries()) {
+    const system = await startHoldfast(services, { number: index + 1, settings: own, cpuProfile });
+    const named = Object.entries(own).map(([name, value]) => ` ${name}=${value}`);
+    const suffix = settings.length > 1 ? named.join('') : '';
     contenders.push(...kinds.map((kind) => ({ ...kind, name: `${kind.name}${suffix}`, system })));
   }
   return contenders;

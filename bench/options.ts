@@ -1,7 +1,11 @@
 import { parseArgs } from 'node:util';
+import { ENVIRONMENT_VARIABLES } from '../config/environment.ts';
 import { Problem } from '../dev/problem.ts';
 import { CONTENDERS, type ContenderId, WORKLOADS } from './names.ts';
 import { everything, QUICK, type Scenario, USUAL } from './scenarios.ts';
+
+/** Environment variables of Holdfast. */
+export type Settings = Readonly<Record<string, string>>;
 
 export interface BenchOptions {
   readonly rounds: number;
@@ -9,8 +13,8 @@ export interface BenchOptions {
   readonly measureMs: number;
   readonly scenarios: readonly Scenario[];
   readonly systems: readonly ContenderId[];
-  /** One Holdfast is started for each number of partitions. */
-  readonly partitions: readonly number[];
+  /** One Holdfast is started with each of these, beside its defaults. */
+  readonly settings: readonly Settings[];
   /** Requests a second, sent on schedule; `undefined` is the closed loop. */
   readonly rate: number | undefined;
   /** Where API and worker leave their CPU profiles at the end. */
@@ -28,7 +32,7 @@ About ten minutes on a quiet machine, unless told otherwise.
   --systems S,S,…       of the systems ${CONTENDERS.join(', ')} these only
   --clients N,N,…       every workload with so many connections, each with one request in flight
   --sizes N,N,…         documents of so many bytes (100)
-  --partitions N,N,…    a Holdfast for each of these settings of PARTITIONS (1)
+  --settings 'A=1 B=2'  a Holdfast with these settings; repeat it to compare several ('' for one with the defaults)
   --rate N              N requests a second on schedule instead of the closed loop; latencies count from the schedule
   --cpu-profile FOLDER  API and worker write a .cpuprofile there; it costs some speed
   --write               also writes docs/performance.md and its charts`;
@@ -66,6 +70,18 @@ function oneOf<T extends string>(name: string, known: readonly T[]): (text: stri
   };
 }
 
+/** `PARTITIONS=4 SLOTS=8` */
+function settingsOf(text: string): Settings {
+  const pairs = text.split(/\s+/).filter((pair) => pair !== '');
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [, name = '', value = ''] = /^([A-Z_]+)=(.*)$/.exec(pair) ?? [];
+      if (ENVIRONMENT_VARIABLES.includes(name)) return [name, value];
+      throw new UsageProblem(`--settings: "${pair}" is not a setting of Holdfast, as NAME=VALUE`);
+    }),
+  );
+}
+
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
@@ -81,7 +97,7 @@ function parse(args: readonly string[]) {
         systems: text,
         clients: text,
         sizes: text,
-        partitions: text,
+        settings: { ...text, multiple: true },
         rate: text,
         'cpu-profile': text,
         write: flag,
@@ -121,7 +137,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     measureMs: numberOf('seconds', given.seconds ?? (quick ? '0.5' : '1.5'), 0.1, 600) * 1_000,
     scenarios,
     systems: listOf('systems', systems, oneOf('systems', CONTENDERS)),
-    partitions: integers('partitions', 1, 100, given.partitions) ?? [1],
+    settings: (given.settings ?? ['']).map(settingsOf),
     rate: given.rate === undefined ? undefined : integerOf('rate', given.rate, 1, 1_000_000),
     cpuProfile: given['cpu-profile'],
     write: given.write,

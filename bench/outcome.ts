@@ -8,7 +8,7 @@ export interface Outcome {
   readonly clients: number;
   readonly bytes: number;
   readonly id: ContenderId;
-  /** What a table calls it. Not always the id: there is a Holdfast for each number of partitions. */
+  /** What a table calls it. Not always the id: there may be several Holdfasts, with other settings. */
   readonly name: string;
   readonly round: number;
   readonly measurement: Measurement;

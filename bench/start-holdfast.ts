@@ -2,19 +2,22 @@ import { join } from 'node:path';
 import { ROOT } from '../dev/clone.ts';
 import { Problem } from '../dev/problem.ts';
 import { until } from '../dev/until.ts';
+import type { Settings } from './options.ts';
 import type { Services } from './services.ts';
 import { connectDatabase, connectRedis, startProgram, startServer } from './start-program.ts';
 import type { System } from './system.ts';
 
 export interface HoldfastOptions {
-  readonly partitions: number;
+  /** Tells it from others in names of folders and databases. */
+  readonly number: number;
+  readonly settings: Settings;
   /** The folder in which API and worker leave their CPU profiles when they end. */
   readonly cpuProfile?: string | undefined;
 }
 
 /** Starts Holdfast as in production: one API process and one worker, on services of their own. */
 export async function startHoldfast(services: Services, options: HoldfastOptions): Promise<System> {
-  const name = `holdfast-${options.partitions}`;
+  const name = `holdfast-${options.number}`;
   const redis = await services.newRedis(name);
   const database = await services.newDatabase(name.replace('-', '_'));
   const env = {
@@ -25,7 +28,7 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
     TEMPORAL_ADDRESS: services.temporal.address,
     TEMPORAL_NAMESPACE: await services.newNamespace(name),
     HOLDFAST_CONFIG: join(ROOT, 'holdfast.config.json'),
-    PARTITIONS: String(options.partitions),
+    ...options.settings,
   };
   const migrate = await startProgram(services, {
     name: `${name}-migrate`,

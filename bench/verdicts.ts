@@ -45,7 +45,7 @@ function worst(goal: Goal, outcomes: readonly Outcome[]) {
   const found = counts.flatMap((count) => {
     const of = (id: ContenderId) => {
       const own = here.filter((one) => one.id === id && one.clients === count);
-      // Where several Holdfasts ran, with other numbers of partitions, the first one counts.
+      // Where several Holdfasts ran, with other settings, the first one counts.
       return series(
         own.filter(({ name }) => name === own[0]?.name),
         figure,
