@@ -112,9 +112,9 @@ const schema = z.object({
   PARTITIONS: integer(1, 1, 100),
   /** Open batch workflows a partition may have. Recorded in PostgreSQL; changing it needs a drain. */
   SLOTS: integer(32, 2, 100),
-  BATCH_MAX_ENTRIES: integer(1_000, 1, 10_000),
+  BATCH_MAX_ENTRIES: integer(4_000, 1, 10_000),
   /** Escaped once more as JSON it can double, and Temporal takes payloads of 2 MB at most. */
-  BATCH_MAX_BYTES: integer(256 * 1024, 1_024, 512 * 1024),
+  BATCH_MAX_BYTES: integer(512 * 1024, 1_024, 960 * 1024),
   /** Batches of a partition that may wait in Redis without a slot. Past it: `503 queue-full`. */
   STAGED_MAX_BATCHES: integer(32, 1, 1_000),
   MAX_VALUE_BYTES: integer(128 * 1024, 1, 512 * 1024),
