@@ -12,6 +12,7 @@ import { connectRedis } from '../storage/redis/client.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import type { ServiceMetrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { createAcknowledge } from './acknowledge.ts';
 import { followBatches } from './batch-events.ts';
 import { createCacheAccess } from './cache-access.ts';
 import { createCacheRepairs } from './cache-repairs.ts';
@@ -45,6 +46,7 @@ import { createRedisCheck } from './redis-settings.ts';
 import { createSettling } from './settling.ts';
 import { createSlotLookups } from './slots.ts';
 import { createSources } from './sources.ts';
+import { createStageMany } from './stage-many.ts';
 import { createSuspicion } from './suspicion.ts';
 import { startSweeper } from './sweeper.ts';
 import { createTopologyGate, type TopologyGate } from './topology-gate.ts';
@@ -123,7 +125,9 @@ export function createHoldfast(deps: {
   const reader = createReader(ctx, { cache, sources, settling, suspicion });
   const repairs = createCacheRepairs(ctx);
   const direct = createDirectWrites(ctx, { repairs, slots });
-  const writeBehind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
+  const acknowledge = createAcknowledge(ctx, { waiters, flusher });
+  const writeBehind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience });
+  const stageMany = createStageMany(ctx, { epochs, acknowledge, patience });
   const writeThrough = createWriteThrough(ctx, { epochs, direct, patience });
   const explain = createExplain(ctx, epochs, batches);
   const stopFollowing = followBatches(ctx, epochs, waiters, flusher);
@@ -166,7 +170,7 @@ export function createHoldfast(deps: {
     list: createList(ctx),
     ...write,
     patch: createPatch(ctx, { reader, write: write.put }),
-    writeMany: createWriteMany(write, log),
+    writeMany: createWriteMany(write, stageMany, log),
     writeTogether: createWriteTogether(ctx, { epochs, through: writeThrough }),
     invalidate: createInvalidate(ctx, { epochs, through: writeThrough, sources }),
     explain,

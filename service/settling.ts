@@ -32,11 +32,11 @@ export function createSettling(
         await pause(LOOK_AGAIN_MS, deadlineAt);
         return false;
       }
-      const waiting = waiters.wait(unsettled, entry, 'queued', remainingMs(deadlineAt));
+      const waiting = waiters.wait(unsettled, [entry], 'queued', remainingMs(deadlineAt));
       flusher.wake(partitionOf(entryId(entry), ctx.environment.PARTITIONS));
-      const reached = await waiting;
-      if (reached === 'timeout') throw notInTime();
-      return reached === 'queued' || reached === 'persisted';
+      const { level, setAside } = await waiting;
+      if (level === 'timeout') throw notInTime();
+      return level === 'queued' || (level === 'persisted' && !setAside.has(entryId(entry)));
     },
   };
 }

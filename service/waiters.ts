@@ -1,21 +1,27 @@
 import { LRUCache } from 'lru-cache';
 import { type Acknowledgement, satisfies } from '../domain/acknowledgement.ts';
 import { type BatchId, parseBatchId } from '../domain/batch.ts';
-import { entryId } from '../domain/entry.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
 
-/** What a waiting write learns. `set-aside`: its mutation did not reach its row. `unknown`: nobody can tell. `timeout`: it gave up. */
-export type WaitResult = Acknowledgement | 'set-aside' | 'unknown' | 'timeout';
+/** What waiting writes learn. */
+export interface WaitResult {
+  /** `unknown`: nobody can tell. `timeout`: they gave up. */
+  readonly level: Acknowledgement | 'unknown' | 'timeout';
+  /** Ids of entries of the batch whose mutations did not reach their rows. */
+  readonly setAside: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
 
 interface Waiter {
-  /** The write that waits; a later one of the same entry may have replaced it in the batch. */
-  readonly write: EntryVersion;
+  /** The writes that wait; a later one of the same entry may have replaced one of them in the batch. */
+  readonly writes: readonly EntryVersion[];
   readonly wanted: Acknowledgement;
   readonly since: number;
   reached: Acknowledgement;
   /** No longer waits to be queued. */
   leaveQueue(): void;
-  settle(result: WaitResult): void;
+  settle(level: WaitResult['level'], setAside?: ReadonlySet<string>): void;
 }
 
 /** News of a batch, from this process or by message. */
@@ -27,12 +33,12 @@ export type BatchNews =
 /** Writes that wait for their batch to come further. They name the full batch id: numbers repeat over epochs. */
 export interface Waiters {
   /**
-   * Waits until the batch reached `wanted`, or its fate is known to be otherwise, or `timeoutMs` passed; then the result is
-   * the best level reached, or `timeout` where that is only `cached`.
+   * Waits until the batch of these writes reached `wanted`, or its fate is known to be otherwise, or `timeoutMs` passed;
+   * then the result is the best level reached, or `timeout` where that is only `cached`.
    */
   wait(
     batchId: BatchId,
-    write: EntryVersion,
+    writes: readonly EntryVersion[],
     wanted: Acknowledgement,
     timeoutMs: number,
   ): Promise<WaitResult>;
@@ -57,7 +63,7 @@ export function createWaiters(): Waiters {
     if (news.event === 'unknown') {
       waiter.settle(waiter.reached === 'cached' ? 'unknown' : waiter.reached);
     } else if (news.event === 'persisted') {
-      waiter.settle(news.setAside.has(entryId(waiter.write)) ? 'set-aside' : 'persisted');
+      waiter.settle('persisted', news.setAside);
     } else {
       waiter.reached = 'queued';
       waiter.leaveQueue();
@@ -70,21 +76,21 @@ export function createWaiters(): Waiters {
   }
 
   return {
-    wait(batchId, write, wanted, timeoutMs) {
+    wait(batchId, writes, wanted, timeoutMs) {
       const partition = parseBatchId(batchId)?.partition ?? 0;
       return new Promise((resolve) => {
         let settled = false;
         let inQueue = true;
         const waiter: Waiter = {
-          write,
+          writes,
           wanted,
           since: performance.now(),
           reached: 'cached',
           leaveQueue() {
-            if (inQueue) count(partition, -1);
+            if (inQueue) count(partition, -writes.length);
             inQueue = false;
           },
-          settle(result) {
+          settle(level, setAside = NONE) {
             if (settled) return;
             settled = true;
             clearTimeout(timer);
@@ -92,13 +98,13 @@ export function createWaiters(): Waiters {
             const others = waiting.get(batchId);
             others?.delete(waiter);
             if (others?.size === 0) waiting.delete(batchId);
-            resolve(result);
+            resolve({ level, setAside });
           },
         };
         const timer = setTimeout(() => {
           waiter.settle(waiter.reached === 'cached' ? 'timeout' : waiter.reached);
         }, timeoutMs);
-        count(partition, 1);
+        count(partition, writes.length);
         const known = recent.get(batchId);
         if (known !== undefined) apply(waiter, known);
         if (settled) return;
@@ -107,7 +113,7 @@ export function createWaiters(): Waiters {
         else others.add(waiter);
       });
     },
-    writesOf: (batchId) => [...(waiting.get(batchId) ?? [])].map(({ write }) => write),
+    writesOf: (batchId) => [...(waiting.get(batchId) ?? [])].flatMap(({ writes }) => writes),
     tell(batchId, news) {
       if (news.event === 'persisted' || (news.event === 'queued' && !recent.has(batchId)))
         recent.set(batchId, news);

@@ -1,26 +1,24 @@
 import { crashPoint } from '../config/crash-points.ts';
 import type { Acknowledgement } from '../domain/acknowledgement.ts';
 import { satisfies } from '../domain/acknowledgement.ts';
-import { type BatchId, parseBatchId } from '../domain/batch.ts';
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
-import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { type CommittedRecord, findRecord } from '../storage/postgres/idempotency-records.ts';
 import { RedisUnreachable } from '../storage/redis/errors.ts';
-import { currentEpoch } from '../storage/redis/recover.ts';
-import { type StageOptions, type StageOutcome, stageIncrement, stageWrite } from '../storage/redis/write.ts';
+import { type StageOptions, type StageOutcome, stageWrite } from '../storage/redis/write.ts';
+import { type Acknowledge, requireNotSetAside } from './acknowledge.ts';
 import { putWork } from './commit-work.ts';
 import type { Context } from './context.ts';
-import { beforeDeadline, pause, remainingMs } from './deadline.ts';
+import { beforeDeadline, pause } from './deadline.ts';
 import type { DirectWrites } from './direct-write.ts';
 import type { Epochs } from './epochs.ts';
-import type { Flusher } from './flusher.ts';
 import type { WriteOptions } from './holdfast.ts';
 import type { Reader } from './read.ts';
 import type { Receipt } from './receipt.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import { replayedReceipt, requireSameRequest } from './replay.ts';
+import { stageOptions } from './stage-options.ts';
 import { uniqueToken } from './tokens.ts';
 import {
   counterOverflow,
@@ -32,10 +30,7 @@ import {
   unavailable,
   writeFailure,
 } from './trouble.ts';
-import type { Waiters } from './waiters.ts';
 
-/** Kept back from a wait, so that a request that gives up can still ask Redis whether its epoch is current. */
-const LAST_QUESTION_MS = 250;
 /** A script that came too late is tried again: its answer corrected the estimate of Redis' time. */
 const LATE_TRIES = 3;
 
@@ -57,16 +52,14 @@ export function createWriteBehind(
   deps: {
     readonly epochs: Epochs;
     readonly reader: Reader;
-    readonly waiters: Waiters;
-    readonly flusher: Flusher;
+    readonly acknowledge: Acknowledge;
     readonly direct: DirectWrites;
     readonly patience: RedisPatience;
   },
 ): WriteBehind {
   const { environment, redis, tracing } = ctx;
-  const { epochs, reader, waiters, flusher, direct, patience } = deps;
-  const notAfter = () => redis.estimatedTime() + environment.REDIS_TIMEOUT_MS * 1_000;
-  const limits = { entries: environment.BATCH_MAX_ENTRIES, bytes: environment.BATCH_MAX_BYTES };
+  const { epochs, reader, acknowledge, direct, patience } = deps;
+  const common = stageOptions(ctx);
 
   /** Runs a staging script until it staged or said no. Sent once for each answer: in doubt, the outcome is unknown. */
   async function stage(
@@ -86,12 +79,10 @@ export function createWriteBehind(
       try {
         result = await epochs.use(partition, options.deadlineAt, (epoch) =>
           script({
+            ...common,
             partition,
             epoch,
-            notAfter,
             ttlMs: collection.cacheTtlSeconds * 1_000,
-            limits,
-            maxQueued: environment.STAGED_MAX_BATCHES,
             condition: options.condition,
             once,
           }),
@@ -144,7 +135,7 @@ export function createWriteBehind(
     }
   }
 
-  async function acknowledge(
+  async function acknowledged(
     collection: Collection,
     key: string,
     partition: number,
@@ -152,42 +143,22 @@ export function createWriteBehind(
     options: WriteOptions,
   ): Promise<Receipt> {
     const wanted = options.durability ?? collection.acknowledge;
+    const { batchId, version, value } = staged;
+    const write = { collection: collection.name, key, version };
     const receipt = (state: Acknowledgement): Receipt => ({
-      collection: collection.name,
-      key,
-      version: staged.version,
+      ...write,
       state,
-      ...(staged.value === undefined ? {} : { value: staged.value }),
+      ...(value === undefined ? {} : { value }),
       ...(staged.outcome === 'replay' ? { replayed: true } : {}),
     });
-    const reached = staged.outcome === 'replay' && staged.queued ? 'queued' : 'cached';
-    if (reached === 'queued' && satisfies(reached, wanted)) return receipt(reached);
-    const waits = !satisfies('cached', wanted);
-    if (!waits) {
-      flusher.staged(partition, staged.batchId, false);
-      return receipt('cached');
-    }
-    const timeoutMs = Math.max(1, remainingMs(options.deadlineAt) - LAST_QUESTION_MS);
-    const waiting = waiters.wait(
-      staged.batchId,
-      { collection: collection.name, key, version: staged.version },
-      wanted,
-      timeoutMs,
-    );
-    flusher.staged(partition, staged.batchId, true);
-    const result = await waiting;
-    // Temporal has it, under an id of an older epoch perhaps, whose way nobody here follows.
-    if (reached === 'queued' && (result === 'unknown' || result === 'timeout')) return receipt(reached);
-    if (result === 'unknown') throw outcomeUnknown('Redis lost its memory while the write was on its way.');
-    if (result === 'set-aside') {
-      throw new HoldfastError(
-        'invalid-request',
-        'The write did not reach the database: PostgreSQL refused its value, or an operator discarded it. It was put into the dead letters, and the entry keeps its former value.',
-      );
-    }
-    if (result !== 'timeout') return receipt(result);
-    if (await stillCurrent(partition, staged.batchId, options.deadlineAt)) return receipt('cached');
-    throw outcomeUnknown('Redis could not say whether it still has the write.');
+    // Then Temporal has it, under an id of an older epoch perhaps, whose way nobody here follows.
+    const queued = staged.outcome === 'replay' && staged.queued;
+    if (queued && satisfies('queued', wanted)) return receipt('queued');
+    const reached = await acknowledge({ partition, batchId, writes: [write] }, wanted, options.deadlineAt);
+    if (queued && (reached.level === 'unknown' || reached.level === 'cached')) return receipt('queued');
+    if (reached.level === 'unknown') throw outcomeUnknown(reached.reason);
+    requireNotSetAside(write, reached.setAside);
+    return receipt(reached.level);
   }
 
   async function answer(
@@ -199,17 +170,7 @@ export function createWriteBehind(
   ): Promise<Receipt> {
     return done.outcome === 'committed-before'
       ? replayedReceipt({ collection: collection.name, key }, done.record, options)
-      : await acknowledge(collection, key, partition, done, options);
-  }
-
-  /** A write that gives up waiting is `cached` only if its epoch is still the current one in Redis. */
-  async function stillCurrent(partition: number, batchId: BatchId, deadlineAt: number): Promise<boolean> {
-    try {
-      const { epoch } = await beforeDeadline(currentEpoch(redis, partition), deadlineAt);
-      return epoch === parseBatchId(batchId)?.epoch;
-    } catch {
-      return false;
-    }
+      : await acknowledged(collection, key, partition, done, options);
   }
 
   return {
@@ -239,7 +200,7 @@ export function createWriteBehind(
       const ref = { collection: collection.name, key };
       const partition = partitionOf(entryId(ref), environment.PARTITIONS);
       const staged = await stage(collection, key, partition, options, false, (o) =>
-        stageIncrement(redis, { ...ref, by }, o),
+        stageWrite(redis, { ...ref, by }, o),
       );
       if (staged === 'go-around') throw new Error('an increment never goes around Redis');
       options.onOrdered?.();

@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
+import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { BatchOperation } from './batch-operation.ts';
 import { pause, remainingMs } from './deadline.ts';
 import type { Holdfast, WriteOptions } from './holdfast.ts';
 import type { Receipt } from './receipt.ts';
+import type { StageMany } from './stage-many.ts';
 
 /**
  * Entries that are written at once for one request. Those written behind share scripts and group commit, the more the
@@ -15,11 +17,13 @@ const AT_ONCE = { 'write-behind': 200, 'write-through': 8 } as const;
 type Writer = Pick<Holdfast, 'put' | 'delete' | 'increment'>;
 
 /**
- * Many writes, each for itself and through the same use cases as a request of its own. Those of one entry keep their order:
- * each begins once the one before it has its version, or has failed; they wait for their levels together.
+ * Many writes, each for itself. Those of one entry keep their order: each begins once the one before it has its version, or
+ * has failed; they wait for their levels together. Entries that are written behind and only once are staged together; all
+ * others go through the same use cases as a request of its own.
  */
 export function createWriteMany(
   writer: Writer,
+  stageMany: StageMany,
   log: Pick<Logger, 'error'>,
 ): (operations: readonly BatchOperation[], options: WriteOptions) => Promise<(Receipt | HoldfastError)[]> {
   function perform(operation: BatchOperation, options: WriteOptions): Promise<Receipt> {
@@ -78,6 +82,22 @@ export function createWriteMany(
     await Promise.all(waiting);
   }
 
+  /** Does what can be staged together; answers which indices are left. */
+  async function together(
+    operations: readonly BatchOperation[],
+    indices: readonly number[],
+    options: WriteOptions,
+    results: (Receipt | HoldfastError)[],
+  ): Promise<number[]> {
+    const some = indices.flatMap((index) => operations[index] ?? []);
+    const staged = await stageMany(some, options);
+    return indices.filter((index, i) => {
+      const result = staged[i];
+      if (result !== undefined) results[index] = result;
+      return result === undefined;
+    });
+  }
+
   return async (operations, options) => {
     const results: (Receipt | HoldfastError)[] = [];
     const modes = {
@@ -90,15 +110,32 @@ export function createWriteMany(
       if (group === undefined) modes[collection.mode].set(id, [index]);
       else group.push(index);
     });
-    await Promise.all(
-      (['write-behind', 'write-through'] as const).map((mode) =>
-        inLanes([...modes[mode].values()], AT_ONCE[mode], (indices) =>
-          oneByOne(operations, indices, options, results),
+    const apart = (mode: Collection['mode'], entries: readonly (readonly number[])[]) =>
+      inLanes(entries, AT_ONCE[mode], (indices) => oneByOne(operations, indices, options, results));
+    const behind = [...modes['write-behind'].values()];
+    const simple = behind.filter((indices) => isSimple(operations, indices));
+    await Promise.all([
+      together(operations, simple.flat(), options, results).then((left) =>
+        apart(
+          'write-behind',
+          left.map((index) => [index]),
         ),
       ),
-    );
+      apart(
+        'write-behind',
+        behind.filter((indices) => !isSimple(operations, indices)),
+      ),
+      apart('write-through', [...modes['write-through'].values()]),
+    ]);
     return results;
   };
+}
+
+/** The entry's only operation, and nothing has to be found out before it. */
+function isSimple(operations: readonly BatchOperation[], [index, another]: readonly number[]): boolean {
+  if (index === undefined || another !== undefined) return false;
+  const { condition, idempotency } = operations[index] ?? {};
+  return condition === undefined && idempotency === undefined;
 }
 
 async function inLanes<T>(

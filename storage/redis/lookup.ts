@@ -4,7 +4,8 @@ import type { Epoch } from '../../domain/epoch.ts';
 import { decodeMutation, type EntryState, type Mutation, mutationTag } from '../../domain/mutation.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { type ScriptReply, statusOf, text } from './reply.ts';
+import { partsOf, type ScriptReply, statusOf, text } from './reply.ts';
+import { answerOf } from './together.ts';
 
 /** Where the newest mutation that is not known to be persisted is. */
 export type Pending =
@@ -69,7 +70,7 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
   const { partition, epoch, token, leaseMs } = options;
   const keys = partitionKeys(partition);
   const id = entryId(ref);
-  const reply = await redis.together({
+  const answered = await redis.together({
     script: 'lookup',
     group: `${keys.name} ${epoch}`,
     shared: () => ({
@@ -79,7 +80,9 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
     keys: [keys.entryPrefix + id],
     args: [token, `${options.writeThrough ? 'w' : ''}${options.durable ? 'd' : ''}`],
   });
-  if (typeof reply === 'string') return { outcome: 'hit', state: readCopy(reply) };
+  const answer = answerOf(answered);
+  if (typeof answer === 'string') return { outcome: 'hit', state: readCopy(answer) };
+  const reply = partsOf(answer);
   if (statusOf(reply) === 'hit') {
     return { outcome: 'hit', state: readCopy(text(reply, 1)), staged: text(reply, 2) };
   }
@@ -125,7 +128,7 @@ export async function fill(
       options.ttlMs,
     ],
   });
-  return statusOf(reply) === 'filled';
+  return statusOf(answerOf(reply)) === 'filled';
 }
 
 /**

@@ -10,16 +10,17 @@ export type RunScript = (
 ) => Promise<ScriptReply>;
 
 /** The status word of a reply, or the reply where it is no more. @throws EpochChanged where the script found another epoch. */
-export function statusOf(reply: string | ScriptReply): string {
-  if (typeof reply === 'string') return reply;
+export function statusOf(reply: string | number | ScriptReply): string {
+  if (typeof reply === 'string' || typeof reply === 'number') return String(reply);
   const status = text(reply, 0);
   if (status === 'epoch') throw new EpochChanged(text(reply, 1));
   return status;
 }
 
-/** A reply of several parts. @throws TypeError where it is a word: a mistake in the code. */
-export function partsOf(reply: string | ScriptReply): ScriptReply {
-  if (typeof reply === 'string') throw new TypeError(`Redis script: unknown answer ${reply}`);
+/** A reply of several parts. @throws TypeError where it is a word or a number: a mistake in the code. */
+export function partsOf(reply: string | number | ScriptReply): ScriptReply {
+  if (typeof reply === 'string' || typeof reply === 'number')
+    throw new TypeError(`Redis script: unknown answer ${reply}`);
   return reply;
 }
 

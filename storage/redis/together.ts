@@ -1,7 +1,7 @@
 import { createGather } from '../gather.ts';
 import type { RunScript, ScriptReply } from './reply.ts';
 
-/** One of many calls that a script takes at once. */
+/** One or more of the many calls that a script takes at once. */
 export interface TogetherCall {
   readonly script: string;
   /** Calls of one script run together where this is equal: the partition, its epoch, and whatever else they share. */
@@ -10,22 +10,34 @@ export interface TogetherCall {
   readonly shared: () => { readonly keys: readonly string[]; readonly args: readonly (string | number)[] };
   readonly keys: readonly string[];
   readonly args: readonly (string | number)[];
+  /** How many calls these are, at most {@link MAX_CALLS}; one where it is left out. They are made in their order. */
+  readonly count?: number;
+}
+
+/** What a script answers one call. */
+export type Answer = ScriptReply[number] | ScriptReply;
+
+export interface TogetherReply {
+  /** One for each call. */
+  readonly answers: readonly Answer[];
+  /** What the script says to all calls after their answers. */
+  readonly toAll: Answer | undefined;
 }
 
 /**
  * Runs calls that are made at about the same time as one script: what a script costs by itself (a command on its way there
  * and back, the look at `run_id` and epoch, the state of the partition) is paid once for all of them. Each gets its own part
- * of the answer, or the whole of one that is about all: `{'ok', one for each call}`, or anything else.
+ * of the answer, or the whole of one that is about all: `{'ok', one for each call, what is said to all}`, or anything else.
  * @throws as `RedisStore.run`: each of the calls.
  */
-export type Together = (call: TogetherCall) => Promise<string | ScriptReply>;
+export type Together = (call: TogetherCall) => Promise<TogetherReply>;
 
 /** A longer script would hold up all of Redis. */
-const MAX_CALLS = 128;
+export const MAX_CALLS = 128;
 const MAX_CHARACTERS = 1_048_576;
 
 export function createTogether(run: RunScript): Together {
-  return createGather<TogetherCall, string | ScriptReply>(
+  return createGather<TogetherCall, TogetherReply>(
     ({ script, group }) => `${script} ${group}`,
     async (calls) => {
       const [first] = calls;
@@ -36,14 +48,34 @@ export function createTogether(run: RunScript): Together {
         keys.concat(...calls.map((call) => call.keys)),
         args.concat(...calls.map((call) => call.args)),
       );
-      if (reply[0] === 'ok') return reply.slice(1) as (string | ScriptReply)[];
-      return calls.map(() => reply);
+      const allSame = reply[0] !== 'ok';
+      const toAll = allSame ? undefined : reply[1 + calls.reduce((sum, call) => sum + countOf(call), 0)];
+      let from = 1;
+      return calls.map((call) => {
+        const count = countOf(call);
+        if (allSame) return { answers: Array.from({ length: count }, () => reply), toAll };
+        from += count;
+        return { answers: reply.slice(from - count, from), toAll };
+      });
     },
     // One at a time: what waits behind a script that gets no answer was certainly not sent.
-    { items: MAX_CALLS, inFlight: 1, weight: { of: characters, max: MAX_CHARACTERS } },
+    { items: MAX_CALLS, inFlight: 1, weight: { of: weight, max: 1 } },
   );
 }
 
-function characters({ args }: TogetherCall): number {
-  return args.reduce<number>((sum, arg) => sum + (typeof arg === 'string' ? arg.length : 0), 0);
+/** The only answer to a call that is one. */
+export function answerOf({ answers: [answer] }: TogetherReply): Answer {
+  if (answer === undefined) throw new TypeError('Redis script: no answer');
+  return answer;
+}
+
+function countOf({ count = 1 }: TogetherCall): number {
+  return count;
+}
+
+/** The share of what one script may carry. */
+function weight(call: TogetherCall): number {
+  let characters = 0;
+  for (const arg of call.args) if (typeof arg === 'string') characters += arg.length;
+  return Math.max(characters / MAX_CHARACTERS, countOf(call) / MAX_CALLS);
 }

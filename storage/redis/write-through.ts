@@ -6,6 +6,7 @@ import type { RedisStore } from './client.ts';
 import { RedisOutOfMemory } from './errors.ts';
 import { partitionKeys } from './keys.ts';
 import { number, partsOf, statusOf } from './reply.ts';
+import { answerOf } from './together.ts';
 
 /** The right to set the cached value after the commit, and the version to commit under. */
 export interface VoidTicket {
@@ -35,14 +36,14 @@ export async function voidEntry(
 ): Promise<VoidTicket | undefined> {
   const { partition, epoch, notAfter, blockMs } = options;
   const keys = partitionKeys(partition);
-  const answer = await redis.together({
+  const answered = await redis.together({
     script: 'void',
     group: `${keys.name} ${epoch}`,
     shared: () => ({ keys: [keys.state, keys.blocks], args: [epoch, notAfter(), blockMs * 1_000] }),
     keys: [keys.entryPrefix + entryId(ref)],
     args: [options.token],
   });
-  const reply = partsOf(answer);
+  const reply = partsOf(answerOf(answered));
   if (statusOf(reply) === 'late') {
     redis.learnTime(number(reply, 1));
     return undefined;
@@ -88,7 +89,7 @@ export async function settleEntry(
         keys: [entryPrefix + id],
         args: [ticket.token, ticket.version, mutationTag(kind, value === null), value ?? '', ttlMs],
       });
-      return statusOf(reply) === 'set' ? 'set' : 'dropped';
+      return statusOf(answerOf(reply)) === 'set' ? 'set' : 'dropped';
     } catch (error) {
       if (!(error instanceof RedisOutOfMemory)) throw error;
     }

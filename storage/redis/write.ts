@@ -6,8 +6,9 @@ import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { mutationTag } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
-import { partitionKeys } from './keys.ts';
-import { number, partsOf, type ScriptReply, statusOf, text } from './reply.ts';
+import { type PartitionKeys, partitionKeys } from './keys.ts';
+import { number, partsOf, statusOf, text } from './reply.ts';
+import { type Answer, MAX_CALLS } from './together.ts';
 
 /** What every staged write says about where and how. */
 export interface StageOptions {
@@ -61,22 +62,48 @@ export type StageOutcome =
   /** Redis has no record of the Idempotency-Key: ask PostgreSQL, then try again with this token. Nothing happened. */
   | { readonly outcome: 'check'; readonly token: string };
 
-function conditionArgument(condition: WriteCondition | undefined): string {
-  if (condition === undefined) return '';
+/** A put (`value` is the text to keep), a delete (`null`), or an increment. */
+export type StagedWrite = EntryRef &
+  ({ readonly kind: EntryKind; readonly value: string | null } | { readonly by: number });
+
+/** What belongs to one write alone. */
+type Own = Pick<StageOptions, 'ttlMs' | 'condition' | 'once'>;
+
+function verbOf(write: StagedWrite, { condition, once }: Own): string {
+  const tag = 'by' in write ? '+' : mutationTag(write.kind, write.value === null);
+  if (condition === undefined && once === undefined) return tag;
+  return `${tag}${condition === undefined ? '' : '?'}${once === undefined ? '' : '!'}`;
+}
+
+function conditionArgument(condition: WriteCondition): string {
   return 'ifAbsent' in condition ? '-' : `=${condition.ifVersion}`;
 }
 
-function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
+/** Adds what stage.lua takes for one write. */
+function addArguments(
+  write: StagedWrite,
+  own: Own,
+  keys: PartitionKeys,
+  to: { readonly keys: string[]; readonly args: (string | number)[] },
+): void {
+  const { condition, once, ttlMs } = own;
+  to.keys.push(keys.entryPrefix + entryId(write));
+  to.args.push(verbOf(write, own), 'by' in write ? write.by : (write.value ?? ''), ttlMs);
+  if (condition !== undefined) to.args.push(conditionArgument(condition));
+  if (once === undefined) return;
+  to.keys.push(keys.tokenPrefix + once.key);
+  to.args.push(once.key, once.fingerprint, once.token);
+}
+
+function outcomeOf(answer: Answer, openBatch: BatchId): StageOutcome {
+  if (typeof answer === 'number') return { outcome: 'staged', version: answer, batchId: openBatch };
+  const reply = partsOf(answer);
   const status = statusOf(reply);
   switch (status) {
     case 'ok': {
-      redis.learnTime(number(reply, 3));
       const staged = { outcome: 'staged', version: number(reply, 1), batchId: text(reply, 2) } as const;
-      return reply.length > 4 ? { ...staged, value: Number(text(reply, 4)) } : staged;
+      return reply.length > 3 ? { ...staged, value: Number(text(reply, 3)) } : staged;
     }
-    case 'late':
-      redis.learnTime(number(reply, 1));
-      return { outcome: 'late' };
     case 'condition':
       return { outcome: 'condition', version: number(reply, 1) };
     case 'replay': {
@@ -92,6 +119,7 @@ function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
     }
     case 'check':
       return { outcome: 'check', token: text(reply, 1) };
+    case 'late':
     case 'full':
     case 'draining':
     case 'miss':
@@ -102,20 +130,18 @@ function outcomeOf(redis: RedisStore, reply: ScriptReply): StageOutcome {
   }
 }
 
-/** What a write of one entry is, as stage.lua takes it. */
-interface StagedWrite {
-  readonly ref: EntryRef;
-  /** The tag of what is put or deleted, or `+`. */
-  readonly verb: string;
-  readonly value: string | number;
-}
+/** What all writes of a script share. */
+type Shared = Omit<StageOptions, keyof Own>;
 
-async function stage(redis: RedisStore, write: StagedWrite, options: StageOptions): Promise<StageOutcome> {
-  const { partition, epoch, once, limits } = options;
+async function stageTogether(
+  redis: RedisStore,
+  options: Shared,
+  count: number,
+  own: { readonly keys: readonly string[]; readonly args: readonly (string | number)[] },
+): Promise<StageOutcome[]> {
+  const { partition, epoch, limits } = options;
   const keys = partitionKeys(partition);
-  const entry = keys.entryPrefix + entryId(write.ref);
-  const own = [write.verb, write.value, options.ttlMs, conditionArgument(options.condition)];
-  const reply = await redis.together({
+  const { answers, toAll } = await redis.together({
     script: 'stage',
     group: `${keys.name} ${epoch}`,
     shared: () => ({
@@ -125,33 +151,49 @@ async function stage(redis: RedisStore, write: StagedWrite, options: StageOption
       ],
       args: [epoch, options.notAfter(), keys.name, limits.entries, limits.bytes, options.maxQueued],
     }),
-    keys: once === undefined ? [entry] : [entry, keys.tokenPrefix + once.key],
-    args: once === undefined ? [...own, ''] : [...own, once.key, once.fingerprint, once.token],
+    ...own,
+    count,
   });
-  return outcomeOf(redis, partsOf(reply));
+  if (toAll === undefined) {
+    const [answer] = answers;
+    if (Array.isArray(answer) && answer[0] === 'late') redis.learnTime(number(answer, 1));
+    return answers.map((one) => outcomeOf(one, ''));
+  }
+  const about = partsOf(toAll);
+  redis.learnTime(number(about, 0));
+  const openBatch = text(about, 1);
+  return answers.map((one) => outcomeOf(one, openBatch));
 }
 
 /**
- * Stages a put (`value` is the text to keep) or a delete (`null`): scripts/stage.lua.
+ * Stages a write: scripts/stage.lua. An increment needs the counter in the cache.
  * @throws EpochChanged, RedisUnavailable, RedisOutOfMemory: nothing happened; RedisOutcomeUnknown: it may have.
  */
 export async function stageWrite(
   redis: RedisStore,
-  write: EntryRef & { readonly kind: EntryKind; readonly value: string | null },
+  write: StagedWrite,
   options: StageOptions,
 ): Promise<StageOutcome> {
-  const verb = mutationTag(write.kind, write.value === null);
-  return await stage(redis, { ref: write, verb, value: write.value ?? '' }, options);
+  const own = { keys: [], args: [] };
+  addArguments(write, options, partitionKeys(options.partition), own);
+  const [outcome] = await stageTogether(redis, options, 1, own);
+  if (outcome === undefined) throw new TypeError('Redis script: no answer');
+  return outcome;
 }
 
+/** How many writes {@link stageWrites} takes. */
+export const MAX_STAGED_TOGETHER = MAX_CALLS;
+
 /**
- * Increments a counter that is in the cache and stages the result: scripts/stage.lua.
- * @throws as {@link stageWrite}.
+ * Stages writes of one partition, without conditions and Idempotency-Keys, in their order: one outcome for each.
+ * @throws as {@link stageWrite}: about all of them.
  */
-export async function stageIncrement(
+export async function stageWrites(
   redis: RedisStore,
-  increment: EntryRef & { readonly by: number },
-  options: StageOptions,
-): Promise<StageOutcome> {
-  return await stage(redis, { ref: increment, verb: '+', value: increment.by }, options);
+  writes: readonly (StagedWrite & { readonly ttlMs: number })[],
+  options: Shared,
+): Promise<StageOutcome[]> {
+  const own = { keys: [], args: [] };
+  for (const write of writes) addArguments(write, write, partitionKeys(options.partition), own);
+  return await stageTogether(redis, options, writes.length, own);
 }

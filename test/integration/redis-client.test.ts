@@ -9,7 +9,7 @@ import {
   RedisUnreachable,
 } from '../../storage/redis/errors.ts';
 import { EVENTS_CHANNEL } from '../../storage/redis/keys.ts';
-import { type StageOptions, stageIncrement } from '../../storage/redis/write.ts';
+import { type StageOptions, stageWrite } from '../../storage/redis/write.ts';
 import {
   openPartition,
   type RedisUnderTest,
@@ -45,7 +45,7 @@ beforeEach(async () => {
 
 const connected = () => until(() => store.ping().then(() => true), { what: 'a connection', everyMs: 5 });
 const increment = (over: Partial<StageOptions> = {}) =>
-  stageIncrement(store, { collection: 'hits', key: 'c', by: 1 }, p.options(over));
+  stageWrite(store, { collection: 'hits', key: 'c', by: 1 }, p.options(over));
 const count = async () => Number((await redis.raw.get(`${p.keys.entryPrefix}hits/c`))?.split(' ').at(-1));
 /** How a promise ended, and after how many milliseconds. */
 async function ending(call: Promise<unknown>): Promise<{ readonly what: string; readonly ms: number }> {

@@ -13,7 +13,7 @@ import { currentEpoch, installEpoch, lockForRecovery } from '../../storage/redis
 import { releaseBatch } from '../../storage/redis/release.ts';
 import { adoptBatch, reslotBatch, type SealedBatch, sealBatch } from '../../storage/redis/seal.ts';
 import { forgetEntries, sweepPage } from '../../storage/redis/sweep.ts';
-import { stageIncrement, stageWrite } from '../../storage/redis/write.ts';
+import { stageWrite } from '../../storage/redis/write.ts';
 import { settleEntry, voidEntry } from '../../storage/redis/write-through.ts';
 import { PartitionModel, type Refused, versionOf } from '../support/redis-model.ts';
 import { type RedisUnderTest, startRedisUnderTest, token } from '../support/redis-partition.ts';
@@ -176,7 +176,7 @@ async function take(
       if ('by' in change && copy !== undefined && / d /.test(copy)) return;
       const actual = await answer(
         'by' in change
-          ? stageIncrement(store, { ...ref, ...change }, options)
+          ? stageWrite(store, { ...ref, ...change }, options)
           : stageWrite(
               store,
               {

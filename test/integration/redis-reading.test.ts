@@ -3,7 +3,7 @@ import { batchId } from '../../domain/batch.ts';
 import { confirmBatch } from '../../storage/redis/confirm.ts';
 import { fill, inspect } from '../../storage/redis/lookup.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
-import { stageIncrement } from '../../storage/redis/write.ts';
+import { stageWrite } from '../../storage/redis/write.ts';
 import { settleEntry, type VoidTicket, voidEntry } from '../../storage/redis/write-through.ts';
 import {
   entriesOf,
@@ -276,7 +276,7 @@ describe('a fill', () => {
     else {
       // Another reader fills, a writer counts.
       await redis.raw.set(`${p.keys.entryPrefix}docs/a`, `V ${p.epoch} 2 c 4`);
-      await stageIncrement(redis.store, { collection: 'docs', key: 'a', by: 1 }, p.options());
+      await stageWrite(redis.store, { collection: 'docs', key: 'a', by: 1 }, p.options());
     }
     const before = await p.dump();
     expect(await fillA(p, lease, 7, '"old"')).toBe(false);

@@ -339,9 +339,9 @@ describe('an increment', () => {
     const zero = await redis.store.run(
       'stage',
       [state, open, closed, queue, index, carried, records, sent, `${entryPrefix}hits/d`],
-      [p.epoch, MAX, p.keys.name, 10, 10_000, 4, '+', '-0', 60_000, '', ''],
+      [p.epoch, MAX, p.keys.name, 10, 10_000, 4, '+', '-0', 60_000],
     );
-    expect(zero[1]).toMatchObject({ 4: '0' });
+    expect(zero[1]).toMatchObject({ 3: '0' });
     expect(await redis.raw.hget(p.keys.open, 'hits/d')).toMatch(/ c 0$/);
   });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { WriteCondition } from '../../domain/condition.ts';
 import { createTogether } from '../../storage/redis/together.ts';
-import { type StageOutcome, stageIncrement, stageWrite } from '../../storage/redis/write.ts';
+import { type StageOutcome, stageWrite } from '../../storage/redis/write.ts';
 import {
   openPartition,
   type RedisUnderTest,
@@ -54,7 +54,7 @@ function perform(p: TestPartition, { what, key, value, by, condition, once, aske
       : { once: { key: once, fingerprint: 'f', token: asked ? 'shared' : `t-${what}-${key}` } }),
   });
   // Documents and counters have names of their own.
-  if (what === 'increment') return stageIncrement(redis.store, { collection: 'hits', key, by }, options);
+  if (what === 'increment') return stageWrite(redis.store, { collection: 'hits', key, by }, options);
   const ref = { collection: 'docs', key, kind: 'document' } as const;
   return stageWrite(redis.store, { ...ref, value: what === 'delete' ? null : value }, options);
 }

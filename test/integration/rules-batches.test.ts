@@ -99,14 +99,14 @@ test('rule 9: news of a batch of the same number in another epoch are not news o
   const before = await epochOf(part);
   const fate = part.waiters.wait(
     `${before}.p00.0`,
-    { collection: 'carts', key: 'k', version: 2 },
+    [{ collection: 'carts', key: 'k', version: 2 }],
     'queued',
     3_000,
   );
   await world.raw.flushall();
   await part.behind.write(CARTS, 'k', '1', cached());
   await part.flusher.flush(within(20_000));
-  expect(await fate).toBe('timeout');
+  expect((await fate).level).toBe('timeout');
 });
 
 test('rule 10: a start whose answer was lost is found and confirmed, and the write is queued', async () => {

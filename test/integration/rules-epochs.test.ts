@@ -176,12 +176,12 @@ test('rule 15: a batch that a recovery did not see in its slot is refused, also 
   const away = await world.part({ TEMPORAL_ADDRESS: '127.0.0.1:1', DIRECT_PERSIST_AFTER_MS: '10' });
   const fate = away.waiters.wait(
     sealed.sealed.batch.id,
-    { collection: 'carts', key: 'k', version: 2 },
+    [{ collection: 'carts', key: 'k', version: 2 }],
     'queued',
     20_000,
   );
   await away.offers.offer(sealed.sealed);
-  expect(await fate).toBe('unknown');
+  expect((await fate).level).toBe('unknown');
   const { rows } = await sql`SELECT 1 FROM documents`.execute(part.ctx.db);
   expect(rows).toEqual([]);
 });
@@ -224,17 +224,17 @@ test('a partition that cannot be recovered does not keep the waiting writes of o
     // Of an epoch that has ended: asking tells that nobody knows what became of it.
     const stuck = part.waiters.wait(
       '1-ended.p00.0',
-      { collection: 'carts', key: 'a', version: 2 },
+      [{ collection: 'carts', key: 'a', version: 2 }],
       'queued',
       4_000,
     );
     const other = part.waiters.wait(
       '1-ended.p01.0',
-      { collection: 'carts', key: 'b', version: 2 },
+      [{ collection: 'carts', key: 'b', version: 2 }],
       'queued',
       4_000,
     );
-    expect([await stuck, await other]).toEqual(['timeout', 'unknown']);
+    expect([(await stuck).level, (await other).level]).toEqual(['timeout', 'unknown']);
   } finally {
     await two.close();
   }

@@ -5,6 +5,7 @@ import { createActivities } from '../../activities/create-activities.ts';
 import { type Environment, readEnvironment } from '../../config/environment.ts';
 import type { Collection } from '../../domain/collection.ts';
 import type { Epoch } from '../../domain/epoch.ts';
+import { createAcknowledge } from '../../service/acknowledge.ts';
 import { followBatches } from '../../service/batch-events.ts';
 import { createCacheAccess } from '../../service/cache-access.ts';
 import { createCacheRepairs } from '../../service/cache-repairs.ts';
@@ -24,6 +25,7 @@ import { createRedisPatience } from '../../service/redis-patience.ts';
 import { createSettling } from '../../service/settling.ts';
 import { createSlotLookups } from '../../service/slots.ts';
 import { createSources } from '../../service/sources.ts';
+import { createStageMany } from '../../service/stage-many.ts';
 import { createSuspicion, type Suspicion } from '../../service/suspicion.ts';
 import { createWaiters, type Waiters } from '../../service/waiters.ts';
 import { createWriteBehind, type WriteBehind } from '../../service/write-behind.ts';
@@ -221,7 +223,9 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const settling = createSettling(ctx, { waiters, flusher });
     const reader = createReader(ctx, { cache, sources, settling, suspicion });
     const direct = createDirectWrites(ctx, { repairs: createCacheRepairs(ctx), slots });
-    const behind = createWriteBehind(ctx, { epochs, reader, waiters, flusher, direct, patience });
+    const acknowledge = createAcknowledge(ctx, { waiters, flusher });
+    const stageMany = createStageMany(ctx, { epochs, acknowledge, patience });
+    const behind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
     const writer = { 'write-behind': behind, 'write-through': through };
     const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
@@ -257,7 +261,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       readMany: createReadMany(ctx, { cache, sources, settling, suspicion }),
       invalidate: createInvalidate(ctx, { epochs, through, sources }),
       patch: createPatch(ctx, { reader, write: write.put }),
-      many: createWriteMany(write, ctx.log),
+      many: createWriteMany(write, stageMany, ctx.log),
       together: createWriteTogether(ctx, { epochs, through }),
       suspicion,
       explain: createExplain(ctx, epochs, batches),

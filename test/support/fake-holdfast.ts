@@ -163,7 +163,11 @@ export function createFakeHoldfast({
         throw new HoldfastError('counter-overflow', 'It would leave its range.');
       return { ...write(collection, key, options, String(value)), value };
     },
-    writeMany: (operations, options) => createWriteMany(fake, { error: unexpected })(operations, options),
+    writeMany: (operations, options) =>
+      createWriteMany(fake, async (some) => some.map(() => undefined), { error: unexpected })(
+        operations,
+        options,
+      ),
     async writeTogether(operations, options) {
       const before = new Map(fake.entries);
       const receipts: Receipt[] = [];

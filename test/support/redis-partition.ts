@@ -7,12 +7,7 @@ import { EVENTS_CHANNEL, type PartitionKeys, partitionKeys } from '../../storage
 import { type LookupOptions, lookup } from '../../storage/redis/lookup.ts';
 import { installEpoch, lockForRecovery, type RecoveredPartition } from '../../storage/redis/recover.ts';
 import { type SealedBatch, type SealOutcome, sealBatch } from '../../storage/redis/seal.ts';
-import {
-  type StageOptions,
-  type StageOutcome,
-  stageIncrement,
-  stageWrite,
-} from '../../storage/redis/write.ts';
+import { type StageOptions, type StageOutcome, stageWrite } from '../../storage/redis/write.ts';
 import { type RedisTestOptions, type RedisTestServer, startRedis } from './services-redis.ts';
 
 /** A private Redis, the store under test, and a connection of the test's own to look behind it. */
@@ -171,7 +166,7 @@ export async function openPartition(
     options,
     put: (key, value, over) =>
       stageWrite(store, { collection: 'docs', key, kind: 'document', value }, options(over)),
-    add: (key, by, over) => stageIncrement(store, { collection: 'hits', key, by }, options(over)),
+    add: (key, by, over) => stageWrite(store, { collection: 'hits', key, by }, options(over)),
     setCounter: (key, value) =>
       stageWrite(store, { collection: 'hits', key, kind: 'counter', value }, options()),
     look: (key, { collection = 'docs', ...over } = {}) =>

@@ -7,11 +7,13 @@
 -- KEYS  1 state  2 open  3 closed  4 queue  5 index  6 carried  7 records  8 sent
 --       then for each write its entry and, with an Idempotency-Key, the token
 -- ARGV  1 epoch  2 not after, µs  3 partition name  4 max entries  5 max bytes  6 max queued batches
---       then for each write: tag of what is put or deleted, or '+' for an increment; its value, or the integer to add; TTL
---       of the copy, ms; condition: '' | '=<version>' (If-Match) | '-' (If-None-Match: *); digest of its Idempotency-Key,
---       or '', and only with one: fingerprint of the request, token of this request
--- Answers {'epoch', current} | {'late', now} | {'ok', one for each write}:
---       {'ok', version, batch id, now} and after an increment its result | {'full'} | {'draining'}
+--       then for each write: tag of what is put or deleted, or '+' for an increment, followed by '?' where it has a condition
+--       and by '!' where it has an Idempotency-Key; its value, or the integer to add; TTL of the copy, ms;
+--       with '?' its condition: '=<version>' (If-Match) | '-' (If-None-Match: *);
+--       with '!' the digest of its Idempotency-Key, the fingerprint of the request, and the token of this request
+-- Answers {'epoch', current} | {'late', now} | {'ok', one for each write, {now, batch id}}, where one is:
+--       the version: the write is in that batch | {'ok', version, batch id} in this one | with a third part: after an
+--       increment its result | {'full'} | {'draining'}
 --       | {'miss'}: the entry is needed in the cache | {'condition', version}: it does not hold; 0 where the entry does not exist
 --       | {'overflow', value}: the result would leave ±(2^53 − 1)
 --       | with an Idempotency-Key {'replay', …} and {'check', token}: see once.lua
@@ -41,28 +43,30 @@ local function copy_of(key)
   return cached_copy(redis.call('GET', key), epoch)
 end
 
--- Why a write whose condition is not '' does not happen, or nil.
+-- Why a write whose condition is not nil does not happen, or nil.
 local function refused(condition, version, exists)
   if condition == '-' then
     if exists then return { 'condition', version } end
-  elseif condition ~= '' and (not exists or digits(version) ~= string.sub(condition, 2)) then
+  elseif condition and (not exists or digits(version) ~= string.sub(condition, 2)) then
     return { 'condition', exists and version or 0 }
   end
 end
 
-local function write(key, op, once)
+local opened = batch.id
+
+local function write(key, tag, value, ttl, condition, once)
   if once then
     local answer = repeated(keys, epoch, batch.id, once)
     if answer then return answer end
   end
   if draining then return { 'draining' } end
 
-  local tag, value = op.verb, op.value
-  if tag == '+' or op.condition ~= '' then
+  local result
+  if tag == '+' or condition then
     local held, held_tag, text = copy_of(key)
     if not held then return { 'miss' } end
     local exists = tag == '+' and held_tag == 'c' or tag ~= '+' and held_tag == string.lower(held_tag)
-    local refusal = refused(op.condition, held, exists)
+    local refusal = refused(condition, held, exists)
     if refusal then return refusal end
     if tag == '+' then
       local sum = (exists and tonumber(text) or 0) + tonumber(value)
@@ -70,39 +74,47 @@ local function write(key, op, once)
       if sum > 9007199254740991 or sum < -9007199254740991 then return { 'overflow', exists and text or '0' } end
       tag, value = 'c', digits(sum)
       if value == '-0' then value = '0' end
+      result = value
     end
   end
 
   local version = next_version(clock, now)
   local text = digits(version)
-  local result = op.verb == '+' and value or nil
   local record = once and once.key .. ',' .. once.fingerprint .. ',' .. text .. ',' .. (result or '')
   local id = stage(batch, limits, entry_id(KEYS[1], key), text, tag, value, record)
   if not id then return { 'full' } end
   clock = version
   if once then remember(keys, once, record, id) end
-  copies[key] = { version = version, tag = tag, value = value, ttl = op.ttl }
-  return { 'ok', version, id, now, result }
+  copies[key] = { version = version, digits = text, tag = tag, value = value, ttl = ttl }
+  if result or id ~= opened then return { 'ok', version, id, result } end
+  return version
 end
 
 local answer = { 'ok' }
 local k, a = 9, 7
 while a <= #ARGV do
-  local op = { verb = ARGV[a], value = ARGV[a + 1], ttl = ARGV[a + 2], condition = ARGV[a + 3] }
-  local once
-  if ARGV[a + 4] ~= '' then
-    once = { key = ARGV[a + 4], fingerprint = ARGV[a + 5], token = ARGV[a + 6], token_key = KEYS[k + 1] }
+  local tag, value, ttl = ARGV[a], ARGV[a + 1], ARGV[a + 2]
+  local key, condition, once = KEYS[k], nil, nil
+  k, a = k + 1, a + 3
+  if #tag > 1 then
+    local flags = string.sub(tag, 2)
+    tag = string.sub(tag, 1, 1)
+    if string.find(flags, '?', 1, true) then
+      condition = ARGV[a]
+      a = a + 1
+    end
+    if string.find(flags, '!', 1, true) then
+      once = { key = ARGV[a], fingerprint = ARGV[a + 1], token = ARGV[a + 2], token_key = KEYS[k] }
+      k, a = k + 1, a + 3
+    end
   end
-  answer[#answer + 1] = write(KEYS[k], op, once)
-  if once then
-    k, a = k + 2, a + 7
-  else
-    k, a = k + 1, a + 5
-  end
+  answer[#answer + 1] = write(key, tag, value, ttl, condition, once)
 end
 
 keep_open(batch, digits(clock), now)
+local head = 'V ' .. epoch .. ' '
 for key, copy in pairs(copies) do
-  redis.call('SET', key, 'V ' .. epoch .. ' ' .. digits(copy.version) .. ' ' .. copy.tag .. ' ' .. copy.value, 'PX', copy.ttl)
+  redis.call('SET', key, head .. copy.digits .. ' ' .. copy.tag .. ' ' .. copy.value, 'PX', copy.ttl)
 end
+answer[#answer + 1] = { now, opened }
 return answer

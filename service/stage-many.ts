@@ -1,0 +1,158 @@
+import { crashPoint } from '../config/crash-points.ts';
+import type { Acknowledgement } from '../domain/acknowledgement.ts';
+import type { BatchId } from '../domain/batch.ts';
+import { entryId } from '../domain/entry.ts';
+import { HoldfastError } from '../domain/errors.ts';
+import type { EntryVersion } from '../domain/mutation.ts';
+import { partitionOf } from '../domain/partition.ts';
+import { RedisUnreachable } from '../storage/redis/errors.ts';
+import { MAX_STAGED_TOGETHER, type StageOutcome, stageWrites } from '../storage/redis/write.ts';
+import { type Acknowledge, requireNotSetAside } from './acknowledge.ts';
+import type { BatchOperation } from './batch-operation.ts';
+import type { Context } from './context.ts';
+import { remainingMs } from './deadline.ts';
+import type { Epochs } from './epochs.ts';
+import type { WriteOptions } from './holdfast.ts';
+import type { Receipt } from './receipt.ts';
+import type { RedisPatience } from './redis-patience.ts';
+import { stageOptions } from './stage-options.ts';
+import { outcomeUnknown, writeFailure } from './trouble.ts';
+
+/** One for each operation; `undefined` where nothing happened, and the operation is worth a way of its own. */
+export type StagedMany = (Receipt | HoldfastError | undefined)[];
+
+/**
+ * Writes many entries that are written behind, each once: what a write costs by itself (a call, a promise, a timer) is paid
+ * for a script and for a batch. Only the usual way is gone here. What needs more (a repair, another try, a way around
+ * Redis) is left to the caller, as are operations with a condition or an Idempotency-Key.
+ */
+export type StageMany = (operations: readonly BatchOperation[], options: WriteOptions) => Promise<StagedMany>;
+
+export function createStageMany(
+  ctx: Context,
+  deps: {
+    readonly epochs: Epochs;
+    readonly acknowledge: Acknowledge;
+    readonly patience: RedisPatience;
+  },
+): StageMany {
+  const { environment, redis, tracing } = ctx;
+  const { epochs, acknowledge, patience } = deps;
+
+  async function stage(
+    partition: number,
+    operations: readonly BatchOperation[],
+    deadlineAt: number,
+  ): Promise<StageOutcome[] | undefined> {
+    const writes = operations.map(stagedWrite);
+    try {
+      const outcomes = await epochs.use(partition, deadlineAt, (epoch) =>
+        stageWrites(redis, writes, { ...stageOptions(ctx), partition, epoch }),
+      );
+      patience.answered();
+      return outcomes;
+    } catch (error) {
+      if (error instanceof RedisUnreachable) return undefined;
+      throw writeFailure(error);
+    }
+  }
+
+  /** Stages some operations of one partition, and waits for them, batch by batch. */
+  async function perform(
+    partition: number,
+    operations: readonly BatchOperation[],
+    { durability, deadlineAt }: WriteOptions,
+  ): Promise<StagedMany> {
+    const outcomes = await stage(partition, operations, deadlineAt);
+    const results: StagedMany = operations.map(() => undefined);
+    const waits = new Map<string, Waits>();
+    outcomes?.forEach((outcome, index) => {
+      const operation = operations[index];
+      if (outcome.outcome !== 'staged' || operation === undefined) return;
+      const { batchId, version, value } = outcome;
+      epochs.noteVersion(partition, version);
+      const { collection, key } = operation;
+      const wanted = durability ?? collection.acknowledge;
+      const same = `${batchId} ${wanted}`;
+      const group = waits.get(same) ?? { batchId, wanted, writes: [] };
+      if (group.writes.length === 0) waits.set(same, group);
+      group.writes.push({ index, collection: collection.name, key, version, value });
+    });
+    if (waits.size > 0) crashPoint('after-stage');
+    await Promise.all(
+      [...waits.values()].map(async ({ batchId, wanted, writes }) => {
+        tracing?.staged(batchId);
+        const reached = await acknowledge({ partition, batchId, writes }, wanted, deadlineAt);
+        for (const { index, ...write } of writes) {
+          results[index] = failed(() => {
+            if (reached.level === 'unknown') throw outcomeUnknown(reached.reason);
+            requireNotSetAside(write, reached.setAside);
+            const { value, ...of } = write;
+            return value === undefined
+              ? { ...of, state: reached.level }
+              : { ...of, state: reached.level, value };
+          });
+        }
+      }),
+    );
+    return results;
+  }
+
+  return async (operations, options) => {
+    const results: StagedMany = operations.map(() => undefined);
+    if (remainingMs(options.deadlineAt) <= 0) return results;
+    const parts = new Map<number, number[]>();
+    operations.forEach(({ collection, key }, index) => {
+      const partition = partitionOf(entryId({ collection: collection.name, key }), environment.PARTITIONS);
+      const part = parts.get(partition);
+      if (part === undefined) parts.set(partition, [index]);
+      else part.push(index);
+    });
+    const some = async (partition: number, indices: readonly number[]) => {
+      const of = indices.flatMap((index) => operations[index] ?? []);
+      try {
+        const done = await perform(partition, of, options);
+        indices.forEach((index, i) => {
+          results[index] = done[i];
+        });
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error;
+        for (const index of indices) results[index] = error;
+      }
+    };
+    await Promise.all(
+      [...parts].flatMap(([partition, indices]) =>
+        slices(indices, MAX_STAGED_TOGETHER).map((slice) => some(partition, slice)),
+      ),
+    );
+    return results;
+  };
+}
+
+interface Waits {
+  readonly batchId: BatchId;
+  readonly wanted: Acknowledgement;
+  readonly writes: (EntryVersion & { readonly index: number; readonly value: number | undefined })[];
+}
+
+function stagedWrite(operation: BatchOperation) {
+  const { collection, key } = operation;
+  const common = { collection: collection.name, key, ttlMs: collection.cacheTtlSeconds * 1_000 };
+  if (operation.op === 'increment') return { ...common, by: operation.by };
+  return { ...common, kind: collection.kind, value: operation.op === 'put' ? operation.value : null };
+}
+
+function failed(work: () => Receipt): Receipt | HoldfastError {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof HoldfastError) return error;
+    throw error;
+  }
+}
+
+function slices<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  );
+}
