@@ -54,16 +54,16 @@ export function encodeMutation({ kind, version, value, records }: Mutation): str
 export function decodeMutation(id: string, encoded: string): Mutation {
   const first = encoded.indexOf(' ');
   const version = parseVersion(encoded.slice(0, first));
-  const tag = encoded.slice(first + 1, first + 2);
-  const kind: EntryKind | undefined = { d: 'document', c: 'counter' }[tag.toLowerCase()] as
-    | EntryKind
-    | undefined;
+  const tag = encoded[first + 1];
   const keyed = encoded[first + 2] === '+';
   const valueAt = keyed ? encoded.indexOf(' ', first + 3) + 1 : first + 3;
-  if (version === undefined || kind === undefined || valueAt <= first + 2 || encoded[valueAt - 1] !== ' ') {
+  const known = tag === 'd' || tag === 'c' || tag === 'D' || tag === 'C';
+  if (version === undefined || !known || valueAt <= first + 2 || encoded[valueAt - 1] !== ' ') {
     throw new TypeError(`not a mutation: ${encoded.slice(0, 24)}…`);
   }
-  const deleted = tag !== tag.toLowerCase();
-  const mutation = { ...parseEntryId(id), kind, version, value: deleted ? null : encoded.slice(valueAt) };
+  const { collection, key } = parseEntryId(id);
+  const kind = tag === 'd' || tag === 'D' ? 'document' : 'counter';
+  const value = tag === 'd' || tag === 'c' ? encoded.slice(valueAt) : null;
+  const mutation: Mutation = { collection, key, kind, version, value };
   return keyed ? { ...mutation, records: encoded.slice(first + 3, valueAt - 1) } : mutation;
 }

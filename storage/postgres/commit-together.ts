@@ -4,6 +4,7 @@ import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { MAX_VERSION, type Version } from '../../domain/version.ts';
+import { numberArray, textArray } from './array-literal.ts';
 import { refusable } from './commit-entry.ts';
 import { CLOCK_AHEAD_MICROS } from './commit-row.ts';
 import type { Database } from './database-types.ts';
@@ -231,7 +232,7 @@ async function lockRows(
   const sorted = byPrimaryKey(refs);
   const found = await sql<Row & EntryRef>`${named('lock', kind)}
     SELECT r.collection, r.key, t.version, t.deleted, t.value
-    FROM unnest(${sorted.map((r) => r.collection)}::text[], ${sorted.map((r) => r.key)}::text[]) AS r (collection, key)
+    FROM unnest(${textArray(sorted.map((r) => r.collection))}::text[], ${textArray(sorted.map((r) => r.key))}::text[]) AS r (collection, key)
     CROSS JOIN LATERAL (
       SELECT version, deleted, ${value} AS value FROM ${TABLES[kind]}
       WHERE collection = r.collection AND key = r.key FOR UPDATE) AS t`.execute(trx);
@@ -273,8 +274,8 @@ async function replaceRows(
 
 function columns(mutations: readonly Mutation[]) {
   return sql`unnest(
-      ${mutations.map((m) => m.collection)}::text[], ${mutations.map((m) => m.key)}::text[],
-      ${mutations.map((m) => m.version)}::bigint[], ${mutations.map((m) => m.value)}::text[]
+      ${textArray(mutations.map((m) => m.collection))}::text[], ${textArray(mutations.map((m) => m.key))}::text[],
+      ${numberArray(mutations.map((m) => m.version))}::bigint[], ${textArray(mutations.map((m) => m.value))}::text[]
     ) AS m (collection, key, version, value)`;
 }
 

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { EntryVersion } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
+import { numberArray, textArray } from './array-literal.ts';
 import type { Database } from './database-types.ts';
 import type { SetAside } from './types.ts';
 
@@ -12,9 +13,6 @@ interface Decisions {
   readonly floor: Version;
 }
 
-/** Without a listed mutation there is one row, of the floor alone. */
-type Found = { readonly floor: Version } & (SetAside | { readonly collection: null });
-
 /**
  * Reads what was decided about these mutations. A statement sees what was committed before it began: this one must come
  * after the one that took the lock of `sharedWithDecisions`, or it would miss a discard that one had to wait for.
@@ -23,21 +21,23 @@ export async function decisionsOn(
   trx: Kysely<Database>,
   mutations: readonly EntryVersion[],
 ): Promise<Decisions> {
-  const { rows } = await sql<Found>`/* read-decisions */
-    SELECT p.floor, d.collection, d.key, d.version, d.sqlstate, d.message
-    FROM pruning AS p LEFT JOIN (
-      unnest(
-        ${mutations.map((m) => m.collection)}::text[], ${mutations.map((m) => m.key)}::text[],
-        ${mutations.map((m) => m.version)}::bigint[]
-      ) AS m (collection, key, version)
-      JOIN dead_letters AS d ON d.collection = m.collection AND d.key = m.key AND d.version = m.version
-    ) ON true`.execute(trx);
+  // Usually nothing was ever decided, and then the mutations need not travel.
+  const { rows } = await sql<{ floor: Version; any: boolean }>`/* read-decisions */
+    SELECT floor, EXISTS (SELECT FROM dead_letters) AS any FROM pruning`.execute(trx);
   const [first] = rows;
   if (first === undefined) throw new Error('the row of the table "pruning" is gone');
-  const listed = rows.flatMap((row) => {
-    if (row.collection === null) return [];
-    const { collection, key, version, sqlstate, message } = row;
-    return [{ collection, key, version, sqlstate, message }];
-  });
-  return { listed, floor: first.floor };
+  return { listed: first.any ? await listedOf(trx, mutations) : [], floor: first.floor };
+}
+
+async function listedOf(trx: Kysely<Database>, mutations: readonly EntryVersion[]): Promise<SetAside[]> {
+  const { rows } = await sql<SetAside>`/* read-dead-letters */
+    SELECT d.collection, d.key, d.version, d.sqlstate, d.message
+    FROM unnest(
+      ${textArray(mutations.map((m) => m.collection))}::text[], ${textArray(mutations.map((m) => m.key))}::text[],
+      ${numberArray(mutations.map((m) => m.version))}::bigint[]
+    ) AS m (collection, key, version)
+    JOIN dead_letters AS d ON d.collection = m.collection AND d.key = m.key AND d.version = m.version`.execute(
+    trx,
+  );
+  return rows;
 }

@@ -53,8 +53,9 @@ export async function addRecords(
  * @param mutations not those that were set aside: what did not happen may be tried again
  */
 export async function recordWrites(trx: Kysely<Database>, mutations: readonly Mutation[]): Promise<void> {
+  const keyed = mutations.filter((m) => m.records !== undefined);
   const records = [
-    ...new Map(mutations.flatMap((m) => decodeRecords(m.records)).map((r) => [r.key, r])).values(),
+    ...new Map(keyed.flatMap((m) => decodeRecords(m.records)).map((r) => [r.key, r])).values(),
   ];
   if (records.length === 0) return;
   // In one order, as rows are: two batches with the same records must not wait for each other in a circle.

@@ -66,7 +66,8 @@ async function persistIn(
   // Locks are taken in one order by everyone: documents, counters, dead letters, idempotency records, each by key, the
   // partition's row last.
   const skipped = new Set(listed.map((row) => `${row.version} ${entryId(row)}`));
-  const undecided = mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
+  const undecided =
+    skipped.size === 0 ? mutations : mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
   const wanted = await withoutPruned(trx, undecided, floor);
   const refused = [
     ...(await upsertOrRefuse(trx, 'document', ofKind(wanted, 'document'), signal)),

@@ -3,6 +3,7 @@ import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { Settled } from '../../domain/merge.ts';
 import type { Version } from '../../domain/version.ts';
 import { createGather } from '../gather.ts';
+import { textArray } from './array-literal.ts';
 import type { Database } from './database-types.ts';
 
 // The leading comment names the prepared statement (see database.ts): one for each table.
@@ -65,7 +66,7 @@ async function readRecords(
     SELECT t.version, t.value::text AS value, (SELECT floor FROM pruning) AS floor,
            (SELECT array_agg(d.version) FROM dead_letters AS d
             WHERE d.collection = e.collection AND d.key = e.key) AS "setAside"
-    FROM unnest(${collections}::text[], ${keys}::text[]) WITH ORDINALITY AS e (collection, key, place)
+    FROM unnest(${textArray(collections)}::text[], ${textArray(keys)}::text[]) WITH ORDINALITY AS e (collection, key, place)
     LEFT JOIN LATERAL (
       SELECT version, value FROM ${table} WHERE collection = e.collection AND key = e.key LIMIT 1) AS t ON true
     ORDER BY e.place`.execute(db);

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { Mutation } from '../../domain/mutation.ts';
+import { numberArray, textArray } from './array-literal.ts';
 import type { Database } from './database-types.ts';
 
 // A value crosses as text and is cast row by row: what is wrong with one is a data error of this statement.
@@ -22,8 +23,8 @@ export async function upsertMutations(
   mutations: readonly Mutation[],
 ): Promise<void> {
   await sql`${INSERT[kind]} unnest(
-      ${mutations.map((m) => m.collection)}::text[], ${mutations.map((m) => m.key)}::text[],
-      ${mutations.map((m) => m.version)}::bigint[], ${mutations.map((m) => m.value)}::text[]
+      ${textArray(mutations.map((m) => m.collection))}::text[], ${textArray(mutations.map((m) => m.key))}::text[],
+      ${numberArray(mutations.map((m) => m.version))}::bigint[], ${textArray(mutations.map((m) => m.value))}::text[]
     ) AS m (collection, key, version, value)
     ON CONFLICT (collection, key) DO UPDATE SET
       version = excluded.version, value = excluded.value, deleted = excluded.deleted,
@@ -36,8 +37,28 @@ export async function upsertMutations(
  * them can wait for each other but never in a circle. (JavaScript's own order differs beyond U+FFFF.)
  */
 export function byPrimaryKey<M extends EntryRef>(mutations: readonly M[]): M[] {
-  return mutations
-    .map((mutation) => ({ mutation, bytes: Buffer.from(`${mutation.collection}\0${mutation.key}`) }))
-    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
-    .map(({ mutation }) => mutation);
+  const named = mutations.map((mutation) => ({ mutation, name: `${mutation.collection}\0${mutation.key}` }));
+  const sorted = named.some(({ name }) => FROM_SURROGATES.test(name)) ? byBytes(named) : byUnits(named);
+  return sorted.map(({ mutation }) => mutation);
+}
+
+interface Named<M> {
+  readonly mutation: M;
+  readonly name: string;
+}
+
+/** Below these, UTF-16 units have the order of the bytes in UTF-8. */
+const FROM_SURROGATES = /[\ud800-\uffff]/;
+
+function byUnits<M>(named: Named<M>[]): Named<M>[] {
+  return named.sort((a, b) => {
+    if (a.name === b.name) return 0;
+    return a.name < b.name ? -1 : 1;
+  });
+}
+
+function byBytes<M>(named: readonly Named<M>[]): Named<M>[] {
+  return named
+    .map((one) => ({ ...one, bytes: Buffer.from(one.name) }))
+    .sort((a, b) => Buffer.compare(a.bytes, b.bytes));
 }

@@ -56,7 +56,9 @@ export async function releaseBatch(redis: RedisStore, release: Release): Promise
         release.batchId,
         last ? message : '',
         EVENTS_CHANNEL,
-        ...page.flatMap((entry) => [entry.version, aside.has(entryId(entry)) ? '1' : '0']),
+        ...page.map((entry) =>
+          aside.size > 0 && aside.has(entryId(entry)) ? -entry.version : entry.version,
+        ),
         ...page.flatMap((entry) => decodeRecords(entry.records).flatMap(({ key }) => [entryId(entry), key])),
       ],
     );

@@ -24,7 +24,7 @@ test('every setting has a default', () => {
     TEMPORAL_NAMESPACE: 'default',
     PARTITIONS: 1,
     SLOTS: 32,
-    BATCH_MAX_BYTES: 262_144,
+    BATCH_MAX_BYTES: 524_288,
   });
 });
 

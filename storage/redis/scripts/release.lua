@@ -5,7 +5,7 @@
 --
 -- KEYS  1 state  2 closed  3 queue  4 sent  5 free  6 index  7 records  8 carried  9… one entry key for each entry
 -- ARGV  1 epoch, or '' for any  2 batch id  3 message for the waiters, '' while more calls follow  4 channel
---       5… for each entry: version, '1' where it was set aside (its copy goes too)
+--       5… for each entry: version, below zero where it was set aside (its copy goes too)
 --       then for each idempotency record: entry id, digest. PostgreSQL has them now, or the write did not happen
 -- Answers {'ok'} | {'epoch', current}
 -- @use slots
@@ -24,8 +24,8 @@ if #held_here > 0 then redis.call('HDEL', KEYS[6], unpack(held_here)) end
 local head = #s[1] + 24
 local highest = 0
 for k = 9, #KEYS do
-  local a = 5 + (k - 9) * 2
-  local version, aside = tonumber(ARGV[a]), ARGV[a + 1] == '1'
+  local version, aside = tonumber(ARGV[k - 4]), false
+  if version < 0 then version, aside = -version, true end
   if version > highest then highest = version end
   -- The head is enough to see the version; values can be long.
   local text = redis.call('GETRANGE', KEYS[k], 0, head)
@@ -35,7 +35,7 @@ for k = 9, #KEYS do
   end
 end
 raise_clock(KEYS[1], highest)
-for a = 5 + (#KEYS - 8) * 2, #ARGV, 2 do
+for a = #KEYS - 3, #ARGV, 2 do
   local id, key = ARGV[a], ARGV[a + 1]
   local found = redis.call('HGET', KEYS[7], key)
   if found and string.match(found, ' (%S+)$') == batch then redis.call('HDEL', KEYS[7], key) end
