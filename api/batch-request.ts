@@ -3,7 +3,7 @@ import type { Collections } from '../config/collections.ts';
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
-import { elementsAt, isObjectAt, membersAt } from '../domain/json-parts.ts';
+import { endOfValue, isObjectAt, walkElements, walkMembers } from '../domain/json-parts.ts';
 import { MAX_JSON_DEPTH } from '../domain/json-text.ts';
 import { skipSpace } from '../domain/json-token.ts';
 import type { BatchOperation } from '../service/batch-operation.ts';
@@ -140,40 +140,62 @@ function storable(text: string, { kind }: Collection, { MAX_VALUE_BYTES }: Batch
 function outline(text: string, problems: BodyProblem[]): unknown {
   const start = skipSpace(text, 0);
   if (!isObjectAt(text, start)) return JSON.parse(text);
-  return objectOf(text, start, (name, part, valueStart) =>
-    name === 'operations' && part.startsWith('[')
-      ? elementsAt(text, valueStart).map((element, index) =>
-          isObjectAt(text, element.valueStart)
-            ? operationOutline(text, element.valueStart, index, problems)
-            : JSON.parse(text.slice(element.valueStart, element.valueEnd)),
-        )
-      : JSON.parse(part),
-  );
+  const body: Members = Object.create(null);
+  walkMembers(text, start, ({ name, valueStart }) => {
+    if (name === 'operations' && text[valueStart] === '[') {
+      const operations: unknown[] = [];
+      body[name] = operations;
+      return walkElements(text, valueStart, (element, index) => {
+        if (isObjectAt(text, element)) return addOperation(text, element, index, operations, problems);
+        return addPlain(text, element, operations, index);
+      });
+    }
+    return addPlain(text, valueStart, body, name);
+  });
+  return body;
 }
 
-function operationOutline(text: string, start: number, index: number, problems: BodyProblem[]): unknown {
-  return objectOf(text, start, (name, part) => {
-    if (name === 'value') return part;
-    if (name !== 'by') return JSON.parse(part);
+/** Without a prototype: no name of a member means anything else. */
+type Members = Record<string, unknown>;
+
+/** Adds an operation, and answers where it ends. */
+function addOperation(
+  text: string,
+  start: number,
+  index: number,
+  operations: unknown[],
+  problems: BodyProblem[],
+): number {
+  const operation: Members = Object.create(null);
+  operations[index] = operation;
+  return walkMembers(text, start, ({ name, valueStart }) => {
+    if (name !== 'value' && name !== 'by') return addPlain(text, valueStart, operation, name);
+    const valueEnd = endOfValue(text, valueStart);
+    const part = text.slice(valueStart, valueEnd);
+    if (name === 'value') {
+      operation[name] = part;
+      return valueEnd;
+    }
     const by = counterInteger(part);
     if (by === undefined) {
       problems.push({ path: pointer(['operations', index, 'by']), message: `must be ${COUNTER_RANGE}` });
     }
-    return by ?? 0;
+    operation[name] = by ?? 0;
+    return valueEnd;
   });
 }
 
-function objectOf(
+/** Adds a value as JSON.parse gives it, and answers where it ends. */
+function addPlain<K extends PropertyKey>(
   text: string,
   start: number,
-  read: (name: string, part: string, valueStart: number) => unknown,
-): unknown {
-  return Object.fromEntries(
-    membersAt(text, start).map(({ name, valueStart, valueEnd }) => [
-      name,
-      read(name, text.slice(valueStart, valueEnd), valueStart),
-    ]),
-  );
+  to: Record<K, unknown>,
+  name: K,
+): number {
+  const end = endOfValue(text, start);
+  const part = text.slice(start, end);
+  to[name] = part.startsWith('"') && !part.includes('\\') ? part.slice(1, -1) : JSON.parse(part);
+  return end;
 }
 
 function malformed(errors: readonly BodyProblem[]): HoldfastError {

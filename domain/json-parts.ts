@@ -6,14 +6,6 @@ export interface Member {
   readonly name: string;
   readonly nameStart: number;
   readonly valueStart: number;
-  /** After the last character of the value. */
-  readonly valueEnd: number;
-}
-
-/** One element of an array, as places in the text that holds it. */
-export interface Element {
-  readonly valueStart: number;
-  readonly valueEnd: number;
 }
 
 const QUOTE = 0x22;
@@ -34,11 +26,7 @@ export function isObjectAt(text: string, start: number): boolean {
  * Goes over the members of the object that begins at `start` and answers the place after it. `visit` answers where the value
  * of the member ends, so that whoever looks into a value need not go over it twice.
  */
-export function walkMembers(
-  text: string,
-  start: number,
-  visit: (member: Omit<Member, 'valueEnd'>) => number,
-): number {
+export function walkMembers(text: string, start: number, visit: (member: Member) => number): number {
   let i = skipSpace(text, start + 1);
   while (text.charCodeAt(i) !== CLOSE_BRACE) {
     const nameEnd = endOfString(text, i);
@@ -52,27 +40,21 @@ export function walkMembers(
   return i + 1;
 }
 
-/** The members of the object that begins at `start`, in their order. */
-export function membersAt(text: string, start: number): Member[] {
-  const members: Member[] = [];
-  walkMembers(text, start, (member) => {
-    const valueEnd = endOfValue(text, member.valueStart);
-    members.push({ ...member, valueEnd });
-    return valueEnd;
-  });
-  return members;
-}
-
-/** The elements of the array that begins at `start`, in their order. */
-export function elementsAt(text: string, start: number): Element[] {
-  const elements: Element[] = [];
-  for (let i = skipSpace(text, start + 1); text.charCodeAt(i) !== CLOSE_BRACKET; ) {
-    const valueEnd = endOfValue(text, i);
-    elements.push({ valueStart: i, valueEnd });
-    i = skipSpace(text, valueEnd);
+/**
+ * Goes over the elements of the array that begins at `start` and answers the place after it. `visit` is told where each begins,
+ * and answers where it ends.
+ */
+export function walkElements(
+  text: string,
+  start: number,
+  visit: (valueStart: number, index: number) => number,
+): number {
+  let i = skipSpace(text, start + 1);
+  for (let index = 0; text.charCodeAt(i) !== CLOSE_BRACKET; index += 1) {
+    i = skipSpace(text, visit(i, index));
     if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1);
   }
-  return elements;
+  return i + 1;
 }
 
 /** The place after the value that begins at `start`. Counts brackets: no nesting can overflow the program's stack. */
