@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { constants, deflate, inflate } from 'node:zlib';
+import { constants, deflate, deflateSync, inflate } from 'node:zlib';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 // CommonJS without names that Node.js could see.
 import proto from '@temporalio/proto';
@@ -17,6 +17,8 @@ const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
 
 /** Compressed, then encrypted; and once more each, where somebody encoded what was encoded already. */
 const MAX_LAYERS = 4;
+
+const FASTEST = { level: constants.Z_BEST_SPEED };
 
 const deflated = promisify(deflate);
 const inflated = promisify(inflate);
@@ -56,9 +58,23 @@ export function createPayloadCodec(settings: CodecSettings): PayloadCodec {
   };
 }
 
+/** What is looked at before a long payload is compressed. */
+const SAMPLE_BYTES = 4_096;
+/** A payload that keeps more than this costs more to compress, on four ways, than Temporal takes to store the difference. */
+const WORTH_IT = 0.7;
+
+/** Whether a piece from the middle says that the payload gets much smaller. */
+function shrinks(data: Uint8Array): boolean {
+  if (data.length < 2 * SAMPLE_BYTES) return true;
+  const from = (data.length - SAMPLE_BYTES) >>> 1;
+  const sample = deflateSync(data.subarray(from, from + SAMPLE_BYTES), FASTEST);
+  return sample.length < WORTH_IT * SAMPLE_BYTES;
+}
+
 /** Level 1: a tenth of the bytes of JSON as well as level 6 finds it, in a third of the time. */
 async function compress(payload: Payload): Promise<Payload> {
-  const data = await deflated(bytesOf(payload), { level: constants.Z_BEST_SPEED });
+  if (!shrinks(payload.data ?? new Uint8Array())) return payload;
+  const data = await deflated(bytesOf(payload), FASTEST);
   return data.length < (payload.data?.length ?? 0)
     ? { metadata: { encoding: encoded(COMPRESSED) }, data }
     : payload;
