@@ -224,7 +224,8 @@ export async function writeBehind(input: BatchInput, packed: PackedMutations = [
       }
       enter('done');
       visible.goesOn();
-      await condition(allHandlersFinished);
+      // Nearly always they have; each promise costs the worker a stack trace.
+      if (!allHandlersFinished()) await condition(allHandlersFinished);
       return { batchId: input.batchId, outcome, setAside, discarded };
     });
   } catch (error) {
