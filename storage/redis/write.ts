@@ -1,14 +1,14 @@
-import type { BatchId, BatchLimits } from '../../domain/batch.ts';
+import type { BatchLimits } from '../../domain/batch.ts';
 import type { WriteCondition } from '../../domain/condition.ts';
 import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { mutationTag } from '../../domain/mutation.ts';
-import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
 import { type PartitionKeys, partitionKeys } from './keys.ts';
-import { number, partsOf, statusOf, text } from './reply.ts';
-import { type Answer, MAX_CALLS } from './together.ts';
+import { number, partsOf, text } from './reply.ts';
+import { type StageOutcome, stageOutcome } from './stage-outcome.ts';
+import { MAX_CALLS } from './together.ts';
 
 /** What every staged write says about where and how. */
 export interface StageOptions {
@@ -29,38 +29,6 @@ export interface Once extends IdempotencyKey {
   /** At first one that was never used before, then the one that `check` answered. */
   readonly token: string;
 }
-
-export type StageOutcome =
-  | {
-      readonly outcome: 'staged';
-      readonly version: Version;
-      readonly batchId: BatchId;
-      readonly value?: number;
-    }
-  /** Redis' time was past `notAfter`. Nothing happened. */
-  | { readonly outcome: 'late' }
-  /** Too many batches wait. Nothing happened. */
-  | { readonly outcome: 'full' }
-  /** An operator lets the queue empty. Nothing happened. */
-  | { readonly outcome: 'draining' }
-  /** The script needs the entry in the cache: fill it and try again. */
-  | { readonly outcome: 'miss' }
-  /** The condition does not hold; 0 where the entry does not exist. */
-  | { readonly outcome: 'condition'; readonly version: Version }
-  | { readonly outcome: 'overflow' }
-  /** A write with this Idempotency-Key happened before, and its batch is not released yet. Nothing happened now. */
-  | {
-      readonly outcome: 'replay';
-      readonly fingerprint: string;
-      readonly version: Version;
-      readonly batchId: BatchId;
-      /** Whether Temporal has the batch. */
-      readonly queued: boolean;
-      /** Of a counter after an increment. */
-      readonly value?: number;
-    }
-  /** Redis has no record of the Idempotency-Key: ask PostgreSQL, then try again with this token. Nothing happened. */
-  | { readonly outcome: 'check'; readonly token: string };
 
 /** A put (`value` is the text to keep), a delete (`null`), or an increment. */
 export type StagedWrite = EntryRef &
@@ -95,41 +63,6 @@ function addArguments(
   to.args.push(once.key, once.fingerprint, once.token);
 }
 
-function outcomeOf(answer: Answer, openBatch: BatchId): StageOutcome {
-  if (typeof answer === 'number') return { outcome: 'staged', version: answer, batchId: openBatch };
-  const reply = partsOf(answer);
-  const status = statusOf(reply);
-  switch (status) {
-    case 'ok': {
-      const staged = { outcome: 'staged', version: number(reply, 1), batchId: text(reply, 2) } as const;
-      return reply.length > 3 ? { ...staged, value: Number(text(reply, 3)) } : staged;
-    }
-    case 'condition':
-      return { outcome: 'condition', version: number(reply, 1) };
-    case 'replay': {
-      const value = text(reply, 3);
-      return {
-        outcome: 'replay',
-        fingerprint: text(reply, 1),
-        version: number(reply, 2),
-        ...(value === '' ? {} : { value: Number(value) }),
-        batchId: text(reply, 4),
-        queued: text(reply, 5) === '1',
-      };
-    }
-    case 'check':
-      return { outcome: 'check', token: text(reply, 1) };
-    case 'late':
-    case 'full':
-    case 'draining':
-    case 'miss':
-    case 'overflow':
-      return { outcome: status };
-    default:
-      throw new TypeError(`Redis script: unknown answer ${status}`);
-  }
-}
-
 /** What all writes of a script share. */
 type Shared = Omit<StageOptions, keyof Own>;
 
@@ -157,12 +90,12 @@ async function stageTogether(
   if (toAll === undefined) {
     const [answer] = answers;
     if (Array.isArray(answer) && answer[0] === 'late') redis.learnTime(number(answer, 1));
-    return answers.map((one) => outcomeOf(one, ''));
+    return answers.map((one) => stageOutcome(one, ''));
   }
   const about = partsOf(toAll);
   redis.learnTime(number(about, 0));
   const openBatch = text(about, 1);
-  return answers.map((one) => outcomeOf(one, openBatch));
+  return answers.map((one) => stageOutcome(one, openBatch));
 }
 
 /**

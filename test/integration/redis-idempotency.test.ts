@@ -3,7 +3,8 @@ import { decodeRecords } from '../../domain/idempotency.ts';
 import { confirmBatch } from '../../storage/redis/confirm.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
 import type { SealedBatch } from '../../storage/redis/seal.ts';
-import type { Once, StageOutcome } from '../../storage/redis/write.ts';
+import type { StageOutcome } from '../../storage/redis/stage-outcome.ts';
+import type { Once } from '../../storage/redis/write.ts';
 import {
   openPartition,
   type RedisUnderTest,

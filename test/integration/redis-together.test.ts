@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { WriteCondition } from '../../domain/condition.ts';
+import type { StageOutcome } from '../../storage/redis/stage-outcome.ts';
 import { createTogether } from '../../storage/redis/together.ts';
-import { type StageOutcome, stageWrite } from '../../storage/redis/write.ts';
+import { stageWrite } from '../../storage/redis/write.ts';
 import {
   openPartition,
   type RedisUnderTest,

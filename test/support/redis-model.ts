@@ -1,7 +1,7 @@
 import { type BatchId, type BatchLimits, batchId, mutationBytes } from '../../domain/batch.ts';
 import type { WriteCondition } from '../../domain/condition.ts';
 import type { Epoch } from '../../domain/epoch.ts';
-import type { StageOutcome } from '../../storage/redis/write.ts';
+import type { StageOutcome } from '../../storage/redis/stage-outcome.ts';
 
 /** "version tag value", as Redis keeps it. */
 type Mutation = string;

@@ -7,7 +7,8 @@ import { EVENTS_CHANNEL, type PartitionKeys, partitionKeys } from '../../storage
 import { type LookupOptions, lookup } from '../../storage/redis/lookup.ts';
 import { installEpoch, lockForRecovery, type RecoveredPartition } from '../../storage/redis/recover.ts';
 import { type SealedBatch, type SealOutcome, sealBatch } from '../../storage/redis/seal.ts';
-import { type StageOptions, type StageOutcome, stageWrite } from '../../storage/redis/write.ts';
+import type { StageOutcome } from '../../storage/redis/stage-outcome.ts';
+import { type StageOptions, stageWrite } from '../../storage/redis/write.ts';
 import { type RedisTestOptions, type RedisTestServer, startRedis } from './services-redis.ts';
 
 /** A private Redis, the store under test, and a connection of the test's own to look behind it. */
