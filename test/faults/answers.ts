@@ -5,16 +5,17 @@ import type { Plan } from './plan.ts';
 
 type Sent = Pick<Call, 'client' | 'api' | 'start' | 'end'>;
 
-/** What a plan and its answer say: one call, or one for each put of a transaction. */
+/** What a plan and its answer say: one call, or one for each operation of a batch. */
 export function callsOf(plan: Plan, sent: Sent, answer: HttpAnswer): readonly [Call, ...Call[]] {
-  if (plan.together === undefined) return [callOf(plan, sent, observe(plan.operation, answer))];
+  const others = plan.together ?? plan.beside;
+  if (others === undefined) return [callOf(plan, sent, observe(plan.operation, answer))];
   const results = resultsOf(answer);
-  const group = { together: plan.token ?? '' };
+  const group = plan.together === undefined ? {} : { together: plan.token ?? '' };
   const one = (part: Plan, i: number): Call => ({
-    ...callOf(part, sent, observe('put', results?.[i] ?? answer)),
+    ...callOf(part, sent, observe(part.operation, results?.[i] ?? answer)),
     ...group,
   });
-  return [one(plan, 0), ...plan.together.map((part, i) => one(part, i + 1))];
+  return [one(plan, 0), ...others.map((part, i) => one(part, i + 1))];
 }
 
 function callOf(plan: Plan, sent: Sent, observed: ReturnType<typeof observe>): Call {

@@ -12,6 +12,8 @@ const KEYED_SHARE = 0.5;
 const PATCH_SHARE = 0.25;
 /** Of the puts of orders. */
 const TOGETHER_SHARE = 0.2;
+/** Of the puts of carts. */
+const BESIDE_SHARE = 0.25;
 
 /** What a client is going to send. */
 export interface Plan {
@@ -20,6 +22,8 @@ export interface Plan {
   readonly patches?: true;
   /** A put in one transaction with these, which are puts of other entries: `/v1/batch`. */
   readonly together?: readonly Plan[];
+  /** In one request with these, each for itself: `/v1/batch`. */
+  readonly beside?: readonly Plan[];
   readonly collection: string;
   readonly key: string;
   readonly token?: string;
@@ -86,19 +90,23 @@ export function nextCall(
   // Neither has a condition that there be nothing.
   if (ifAbsent) return put;
   if (random.chance(PATCH_SHARE)) return { ...put, patches: true };
-  if (collection !== 'orders' || !random.chance(TOGETHER_SHARE)) return put;
+  const share = collection === 'orders' ? TOGETHER_SHARE : BESIDE_SHARE;
+  if (!random.chance(share)) return put;
   const keys = Array.from({ length: options.keysPerCollection }, (_, i) => `${options.prefix}k${i}`);
   const others = shuffled(
     random,
     keys.filter((other) => other !== key),
-  ).slice(0, random.int(1, 2));
-  const together = others.map((other, i) => ({
-    operation: 'put' as const,
-    collection,
-    key: other,
-    token: `${token}t${i}`,
-  }));
-  return { ...put, together };
+  ).slice(0, random.int(1, collection === 'orders' ? 2 : 4));
+  const puts = others.map((other, i): Plan => {
+    return { operation: 'put', collection, key: other, token: `${token}t${i}` };
+  });
+  if (collection === 'orders') return { ...put, together: puts };
+  const beside = puts.map((one): Plan => {
+    if (random.chance(0.15)) return { operation: 'delete', collection, key: one.key };
+    if (!random.chance(0.2)) return one;
+    return { operation: 'increment', collection: 'page-views', key: one.key, by: random.int(1, 5) };
+  });
+  return { ...put, beside };
 }
 
 /** Of 512 bytes, not all of them plain letters. */

@@ -3,7 +3,8 @@ import type { Plan } from './plan.ts';
 
 /** How a plan is sent, but for the process and the time. */
 export function requestOf(plan: Plan): Omit<HttpRequest, 'url' | 'timeoutMs'> & { readonly path: string } {
-  if (plan.together !== undefined) return togetherOf([plan, ...plan.together]);
+  if (plan.together !== undefined) return batchOf([plan, ...plan.together], true);
+  if (plan.beside !== undefined) return batchOf([plan, ...plan.beside], false);
   const { operation, collection, key, token, bytes, by, condition, prefer, idempotencyKey, patches } = plan;
   const headers: Record<string, string> = {};
   if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
@@ -32,16 +33,21 @@ export function requestOf(plan: Plan): Omit<HttpRequest, 'url' | 'timeoutMs'> & 
   }
 }
 
-/** Puts of one transaction. */
-function togetherOf(plans: readonly Plan[]): ReturnType<typeof requestOf> {
-  const operations = plans.map(({ collection, key, token = '', condition }) => {
-    const ifMatch =
-      condition !== undefined && 'ifVersion' in condition ? `,"ifMatch":${condition.ifVersion}` : '';
-    const names = `"collection":${JSON.stringify(collection)},"key":${JSON.stringify(key)}`;
-    return `{"op":"put",${names},"value":${putBody(token, undefined)}${ifMatch}}`;
+/** Operations of one request: `atomic` in one transaction, else each for itself. */
+function batchOf(plans: readonly Plan[], atomic: boolean): ReturnType<typeof requestOf> {
+  const operations = plans.map(({ operation, collection, key, token = '', by, condition }) => {
+    const members = [
+      `"op":"${operation}","collection":${JSON.stringify(collection)},"key":${JSON.stringify(key)}`,
+      ...(operation === 'put' ? [`"value":${putBody(token, undefined)}`] : []),
+      ...(by === undefined ? [] : [`"by":${by}`]),
+      ...(condition !== undefined && 'ifVersion' in condition ? [`"ifMatch":${condition.ifVersion}`] : []),
+    ];
+    return `{${members.join(',')}}`;
   });
-  const body = `{"atomic":true,"operations":[${operations.join(',')}]}`;
-  return { method: 'POST', path: '/v1/batch', headers: {}, body };
+  const body = `{"atomic":${atomic},"operations":[${operations.join(',')}]}`;
+  const prefer = plans[0]?.prefer;
+  const headers: Record<string, string> = prefer === undefined ? {} : { prefer: `durability=${prefer}` };
+  return { method: 'POST', path: '/v1/batch', headers, body };
 }
 
 /** Every character of it doubles where the text is put into a JSON string once more, as it is on its way to Temporal. */
