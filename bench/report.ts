@@ -21,7 +21,7 @@ operation counts, not the request; but latencies are always those of requests.
 - **rows**: inserted or updated in PostgreSQL for each acknowledged write, those of books kept beside the entries included.
 - **lag**: from a write's acknowledgement to the \`updated_at\` of its row, of one write in eight, where each has a key of its own. Looked up after the load: nothing is asked meanwhile.
   \`updated_at\` is when the row's transaction began, so the commit comes some milliseconds later. 0: the row came before the acknowledgement.
-- **keeps up**: rows written within the measured time for each write acknowledged within it. Below 1 the backlog grew.
+- **keeps up**: how fast rows were written, compared with acknowledgements, by the line through both times of those writes. Below 1 the backlog grew.
 - **behind**: acknowledged writes that were not in PostgreSQL when the load ended, and the seconds until all were, at worst.
 
 Peers: (a) one Redis command a request, never in a database; (b) one PostgreSQL statement a request, pool of 20: an upsert, in "increments" one of a

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createHistogram } from '../../bench/histogram.ts';
+import { paceOf } from '../../bench/lag.ts';
 import { median, ratios, spread } from '../../bench/statistics.ts';
 
 describe('the histogram', () => {
@@ -53,4 +54,17 @@ describe('rounds', () => {
     expect(ratios([10, 20, 30], [0, 10])).toEqual({ median: 2, min: 2, max: 2 });
     expect(ratios([10], [0])).toBeUndefined();
   });
+});
+
+test('the pace of rows is that of a line through them, also where they come in steps', () => {
+  const at = (slope: number, step: number) =>
+    Array.from({ length: 1_500 }, (_, ms) => ({
+      acknowledged: 5_000 + ms,
+      written: 5_100 + slope * step * Math.ceil(ms / step),
+    }));
+  expect(paceOf(at(1, 1))).toBeCloseTo(1, 6);
+  expect(paceOf(at(2, 1))).toBeCloseTo(0.5, 6);
+  expect(paceOf(at(1, 210))).toBeCloseTo(1, 1);
+  expect(paceOf([])).toBeUndefined();
+  expect(paceOf([{ acknowledged: 1, written: 2 }])).toBeUndefined();
 });
