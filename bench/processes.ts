@@ -42,8 +42,9 @@ function ofParts(parts: Parts, figure: Figure): ByPart {
   };
   const found: Partial<Record<Part, number>> = {};
   for (const part of parents.size === 0 ? [] : PARTS) {
-    const root = parts[part];
-    if (root !== undefined) found[part] = figure([...parents.keys()].filter((pid) => belongs(pid, root)));
+    const roots = parts[part];
+    if (roots === undefined) continue;
+    found[part] = figure([...parents.keys()].filter((pid) => roots.some((root) => belongs(pid, root))));
   }
   return found;
 }
