@@ -1,13 +1,14 @@
 import { Problem } from '../../dev/problem.ts';
 import { holdfastContenders } from '../contenders.ts';
 import { progress } from '../entry.ts';
+import { digits } from '../format.ts';
 import { requestShape } from '../request-shape.ts';
 import { type Holdfast, startHoldfast } from '../start-holdfast.ts';
 import { BACKLOG_BYTES, BACKLOG_PREFIX, backlogIdBytes } from './backlog-entries.ts';
 import { type BacklogFound, backlogSection } from './backlog-section.ts';
 import { drain } from './drain.ts';
 import { footprint } from './footprint.ts';
-import { loseMemory } from './lost-memory.ts';
+import { loseMemory, type Recovered } from './lost-memory.ts';
 import { partitionsFor } from './partitions.ts';
 import { queueOf, untilInTemporal } from './queue.ts';
 import { nextNumber, type Setting, using } from './setting.ts';
@@ -43,12 +44,19 @@ export async function measureBacklog(setting: Setting): Promise<string> {
     const after = await footprint(services, holdfast);
     if (after.rows > 0) throw new Problem(`${after.rows} rows are in PostgreSQL before there is a worker`);
 
-    progress('backlog: Redis loses its memory, without a worker');
+    // Also told at once: should what comes now fail, there is no table.
+    progress(
+      `backlog: all in Temporal after ${seconds(inTemporalMs)} s; Redis loses its memory, without a worker`,
+    );
     const recovered = await loseMemory(holdfast, { base, partitions, round: 'waiting' });
+    progress(`backlog: the last partition answered after ${seconds(longestOf(recovered))} s`);
     // What is only cached would be lost with the next loss, and rightly so.
     await untilInTemporal(base);
     progress('backlog: a worker starts, and Redis loses its memory again');
     const drained = await drain(holdfast, { base, partitions });
+    progress(
+      `backlog: the last one answered after ${seconds(longestOf(drained.recovered))} s this time, all was persisted after ${seconds(drained.allMs)} s`,
+    );
     progress('backlog: comparing what is in PostgreSQL with what was written');
     await verify(holdfast, { base, writes, probes: 2 * partitions });
     const found: BacklogFound = {
@@ -57,6 +65,12 @@ export async function measureBacklog(setting: Setting): Promise<string> {
     };
     return backlogSection(found);
   });
+}
+
+const seconds = (ms: number) => digits(ms / 1_000);
+
+function longestOf(recovered: readonly Recovered[]): number {
+  return Math.max(...recovered.map(({ writeMs, readMs }) => Math.max(writeMs, readMs)));
 }
 
 /** Writes the whole backlog through `/v1/batch`. Answers how many writes were acknowledged. @throws Problem where any was refused */

@@ -33,7 +33,7 @@ export async function drain(
   const recovered = await loseMemory(holdfast, { base, partitions, round: 'draining' });
   const rowsThen = await count();
   const restBegin = since();
-  await untilAllPersisted(base);
+  await untilAllPersisted(holdfast);
   const allMs = since();
   return {
     firstRowMs,

@@ -1,8 +1,8 @@
 import { until } from '../../dev/until.ts';
+import type { Holdfast } from '../start-holdfast.ts';
 
 /** What of GET /ops/v1/summary is looked at. `null`: Holdfast does not know at the moment. */
 export interface Queue {
-  readonly allPersisted: boolean | null;
   /** Entries with a write that is not known to be in PostgreSQL; of them, those that Temporal has not taken yet. */
   readonly pendingEntries: number | null;
   readonly stagedEntries: number | null;
@@ -42,8 +42,10 @@ export async function untilInTemporal(base: string): Promise<number> {
   return at;
 }
 
-/** Waits until Holdfast says that everything is in PostgreSQL. @throws Error where that takes longer than ten minutes */
-export async function untilAllPersisted(base: string): Promise<void> {
-  const persisted = async () => (await queueOf(base)).allPersisted === true;
-  await until(persisted, { timeoutMs: 600_000, everyMs: 100, what: 'everything to be persisted' });
+/**
+ * Has what is staged carried at once, too, and waits until Holdfast says that all that was written before is in PostgreSQL.
+ * @throws Error where that takes longer than ten minutes
+ */
+export async function untilAllPersisted(holdfast: Holdfast): Promise<void> {
+  await until(() => holdfast.settled(), { timeoutMs: 600_000, what: 'everything to be persisted' });
 }
