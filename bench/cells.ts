@@ -1,3 +1,4 @@
+import { digits } from './format.ts';
 import type { Measurement } from './measure-run.ts';
 import { spread } from './statistics.ts';
 import { PARTS } from './system.ts';
@@ -20,4 +21,11 @@ export function errorText(measurements: readonly Measurement[]): string {
     for (const [reason, times] of Object.entries(errors)) sums.set(reason, (sums.get(reason) ?? 0) + times);
   }
   return sums.size === 0 ? '0' : [...sums].map(([reason, times]) => `${times} × ${reason}`).join(', ');
+}
+
+/** A warning where the load generator itself may have been what limited, or nothing. */
+export function generatorWarning(measurements: readonly Measurement[]): string[] {
+  const busy = Math.max(0, ...measurements.map(({ ownCpu }) => ownCpu));
+  if (busy <= 0.9) return [];
+  return [`The load generator used ${digits(busy * 100)} % of a core at times: it may have been the limit.`];
 }

@@ -1,3 +1,4 @@
+import { generatorWarning } from './cells.ts';
 import { digits, table } from './format.ts';
 import { measuredBy } from './machine.ts';
 import type { BenchOptions } from './options.ts';
@@ -37,15 +38,10 @@ export function report(
   images: readonly string[],
 ): string {
   const loop = options.rate === undefined ? 'closed loop' : `${options.rate} requests/s on schedule`;
-  const busy = Math.max(0, ...outcomes.map(({ measurement }) => measurement.ownCpu));
-  const warning =
-    busy > 0.9
-      ? [`The load generator used ${digits(busy * 100)} % of a core at times: it may have been the limit.`]
-      : [];
   return [
     '# Performance',
     `${measuredBy('bench', versions)} ${options.rounds} round${options.rounds === 1 ? '' : 's'} of ${digits(options.measureMs / 1_000)} s, ${loop}.`,
-    ...warning,
+    ...generatorWarning(outcomes.map(({ measurement }) => measurement)),
     '## Goals',
     goalTable(outcomes),
     ...images,

@@ -1,4 +1,4 @@
-import { cpuText, errorText } from '../cells.ts';
+import { cpuText, errorText, generatorWarning } from '../cells.ts';
 import { digits, middle, table, withRange } from '../format.ts';
 import type { Measurement } from '../measure-run.ts';
 import { ratios, spread } from '../statistics.ts';
@@ -9,7 +9,11 @@ import type { Sample } from './samples.ts';
 /** A heading and a table for each probe, in the order in which they came; a line for each step. `grows` names the first column. */
 export function probeTables(grows: string, samples: readonly Sample[]): string {
   return [...groups(samples, titleOf)]
-    .map(([title, own]) => `### ${title}\n\n${probeTable(grows, own)}`)
+    .flatMap(([title, own]) => [
+      `### ${title}`,
+      probeTable(grows, own),
+      ...generatorWarning(own.map(({ measurement }) => measurement)),
+    ])
     .join('\n\n');
 }
 

@@ -117,6 +117,13 @@ describe('tables', () => {
     expect(lines[5]).toContain('S 5 R 2 = 7');
   });
 
+  test('say where the load generator was as busy as a process can be', () => {
+    const [sample] = samplesOf('1,000', [100], [200]);
+    const busy = { ...sample!, measurement: { ...sample!.measurement, ownCpu: 0.97 } };
+    expect(probeTables('keys', [sample!])).not.toContain('limit');
+    expect(probeTables('keys', [busy])).toContain('used 97.0 % of a core');
+  });
+
   test('of sizes leave out what does not run', () => {
     const [, , line] = footprintTable('keys', [
       ['1,000', { ...EMPTY, rows: 1_234, resident: { server: 150.4 } }],
