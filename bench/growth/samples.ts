@@ -1,9 +1,10 @@
+import { Problem } from '../../dev/problem.ts';
 import type { Contender } from '../contenders.ts';
 import type { LoadProcess } from '../load-process.ts';
 import { measure } from '../measure.ts';
 import type { Measurement } from '../measure-run.ts';
 import { SMALL } from '../scenarios.ts';
-import { measureProbe, type Probe, type Subject, type Timing } from './probes.ts';
+import { measureProbe, PROBES, type Probe, type Subject, type Timing } from './probes.ts';
 
 /** Each figure is measured so often at each step. */
 export const ROUNDS = 3;
@@ -24,7 +25,7 @@ export interface Sample extends Planned {
   readonly reference: number;
 }
 
-/** Measures each of the planned once, and the reference before each. */
+/** Measures each of the planned once, and the reference before each. @throws Problem where writes did not reach PostgreSQL */
 export async function takeSamples(
   step: string,
   plan: readonly Planned[],
@@ -34,6 +35,12 @@ export async function takeSamples(
   for (const { probe, clients } of plan) {
     const before = await measureReference(reference, load, timing);
     const measurement = await measureProbe(probe, subject, { ...timing, clients }, load);
+    const { backlog } = measurement;
+    if (backlog !== undefined && backlog.seconds === undefined) {
+      throw new Problem(
+        `${step}, ${PROBES[probe]}: acknowledged writes did not reach PostgreSQL within a minute`,
+      );
+    }
     samples.push({ step, probe, clients, measurement, reference: before });
   }
   return samples;
