@@ -30,7 +30,8 @@ const WORDS = `## Finished batches
 
 One Holdfast with one partition that has carried more and more batches, each of them a workflow that Temporal keeps for a day. Nothing that it does later may cost
 more by that. The first column is the number of completed workflows, as Temporal counts them, when measuring began. Measuring itself completes some more, and adds rows.
-All cached copies were taken from Redis before its size was looked at. More than some thousand take too long: on two cores some thirty batches of one write are carried a second.`;
+All cached copies were taken from Redis before its size was looked at. There are not
+more of them, 10,000 say, because carrying those one by one would take longer than four minutes on two cores.`;
 
 /** How cost grows with the number of batches that are done: the section of the report. */
 export async function measureFinished(setting: Setting): Promise<string> {
