@@ -102,26 +102,35 @@ const HOLDFAST: readonly (Kind & Pick<Contender, 'headers' | 'collection'>)[] = 
   },
 ];
 
+/** Starts a peer. @throws Error where there is none of this id */
+export async function startPeerContender(services: Services, id: ContenderId): Promise<Contender> {
+  const found = PEERS.find((peer) => peer.id === id);
+  if (found === undefined) throw new Error(`there is no peer (${id})`);
+  const { peer, ...kind } = found;
+  return { ...kind, system: await startPeer(services, peer), headers: {}, collection: 'carts' };
+}
+
+/** One Holdfast, as the lines with these ids: what its writes wait for. */
+export function holdfastContenders(system: System, ids: readonly ContenderId[]): Contender[] {
+  return HOLDFAST.filter(({ id }) => ids.includes(id)).map((kind) => ({ ...kind, system }));
+}
+
 /** Starts every system that this run needs, one after the other. */
 export async function startContenders(
   services: Services,
   { systems, settings, cpuProfile }: BenchOptions,
 ): Promise<Contender[]> {
   const contenders: Contender[] = [];
-  for (const { peer, ...kind } of PEERS.filter(({ id }) => systems.includes(id))) {
-    contenders.push({
-      ...kind,
-      system: await startPeer(services, peer),
-      headers: {},
-      collection: 'carts',
-    });
+  for (const { id } of PEERS.filter(({ id }) => systems.includes(id))) {
+    contenders.push(await startPeerContender(services, id));
   }
-  const kinds = HOLDFAST.filter(({ id }) => systems.includes(id));
-  for (const [index, own] of (kinds.length > 0 ? settings : []).entries()) {
+  const needed = HOLDFAST.some(({ id }) => systems.includes(id));
+  for (const [index, own] of (needed ? settings : []).entries()) {
     const system = await startHoldfast(services, { number: index + 1, settings: own, cpuProfile });
     const named = Object.entries(own).map(([name, value]) => ` ${name}=${value}`);
     const suffix = settings.length > 1 ? named.join('') : '';
-    contenders.push(...kinds.map((kind) => ({ ...kind, name: `${kind.name}${suffix}`, system })));
+    const lines = holdfastContenders(system, systems);
+    contenders.push(...lines.map((line) => ({ ...line, name: `${line.name}${suffix}` })));
   }
   return contenders;
 }

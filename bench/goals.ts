@@ -1,4 +1,4 @@
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './measure-run.ts';
 import type { ContenderId, Workload } from './names.ts';
 
 /** What Holdfast should reach, said before it was measured. */

@@ -1,6 +1,7 @@
 /** What the load generator is asked to do, as JSON over the channel between the two processes. */
 export interface LoadRequest {
-  readonly port: number;
+  /** Connections are spread evenly over these. */
+  readonly ports: readonly number[];
   /** Connections, each with at most one request in flight. */
   readonly clients: number;
   readonly warmupMs: number;
@@ -19,8 +20,11 @@ export interface RequestShape {
   readonly path: readonly [before: string, after: string];
   /** The beginning of every key. */
   readonly key: string;
-  /** What follows: nothing, the request's number, that modulo `of`, or one of `of` numbers by Zipf's law. */
-  readonly pick: 'nothing' | 'each' | 'cycle' | 'zipf';
+  /**
+   * What follows: nothing, the request's number, that modulo `of`, one of `of` numbers by Zipf's law, or each of `of` numbers once,
+   * from all over the range from the first request on, and then again.
+   */
+  readonly pick: 'nothing' | 'each' | 'cycle' | 'zipf' | 'spread';
   readonly of: number;
   /** The bytes of each JSON document; 0: the request has no body. */
   readonly bytes: number;

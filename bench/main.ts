@@ -1,21 +1,19 @@
-import { describeError } from '../dev/problem.ts';
 import { chartsOf } from './charts.ts';
 import { type Contender, startContenders } from './contenders.ts';
-import { type LoadProcess, startLoadProcess } from './load-process.ts';
+import { progress, runBench } from './entry.ts';
+import type { LoadProcess } from './load-process.ts';
 import { measure } from './measure.ts';
-import { type BenchOptions, readOptions, USAGE, UsageProblem } from './options.ts';
+import { type BenchOptions, readOptions, USAGE } from './options.ts';
 import type { Outcome } from './outcome.ts';
 import { type Cell, cellsOfRound } from './plan.ts';
 import { report } from './report.ts';
 import { fillRequest } from './request-shape.ts';
-import { type Services, startServices } from './services.ts';
+import type { Services } from './services.ts';
 import { disconnect } from './system.ts';
 import { imageLine, writeReport } from './write-report.ts';
 
 /** Long enough for the hot code of every process to be compiled. */
 const FIRST_RUN_MS = 1_000;
-
-const progress = (line: string) => process.stderr.write(`${line}\n`);
 
 /** The first run of every system under each workload counts for nothing. */
 async function warmUp(
@@ -50,7 +48,7 @@ async function runRounds(
   const outcomes: Outcome[] = [];
   for (let round = 0; round < options.rounds; round += 1) {
     const cells = cellsOfRound(contenders, options.scenarios, round);
-    progress(`bench: round ${round + 1} of ${options.rounds}: ${cells.length} measurements`);
+    progress(`round ${round + 1} of ${options.rounds}: ${cells.length} measurements`);
     for (const cell of cells) outcomes.push(await outcomeOf(cell, load, options));
   }
   return outcomes;
@@ -64,53 +62,21 @@ async function outcomeOf(cell: Cell, load: LoadProcess, options: BenchOptions): 
 }
 
 async function run(options: BenchOptions, services: Services, load: LoadProcess): Promise<void> {
-  progress('bench: starting the systems');
+  progress('starting the systems');
   const contenders = await startContenders(services, options);
   try {
-    progress('bench: warming up');
+    progress('warming up');
     await warmUp(contenders, options, load);
     const outcomes = await runRounds(contenders, options, load);
     const charts = chartsOf(outcomes);
     process.stdout.write(`${report(outcomes, options, services.versions, [])}\n`);
     if (options.write) {
       const text = report(outcomes, options, services.versions, charts.map(imageLine));
-      progress(`bench: wrote ${writeReport(text, charts)}`);
+      progress(`wrote ${writeReport(text, charts)}`);
     }
   } finally {
     for (const system of new Set(contenders.map((contender) => contender.system))) await disconnect(system);
   }
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options === undefined) {
-    process.stdout.write(`${USAGE}\n`);
-    return 0;
-  }
-  progress('bench: starting Redis, PostgreSQL and Temporal in a temporary folder');
-  const services = await startServices(progress);
-  const load = startLoadProcess();
-  const end = async () => {
-    load.stop();
-    await services.stop();
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      progress('bench: stopping');
-      void end().finally(() => process.exit(130));
-    });
-  }
-  try {
-    await run(options, services, load);
-  } finally {
-    await end();
-  }
-  return 0;
-}
-
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = error instanceof UsageProblem ? 2 : 1;
-}
+await runBench({ usage: USAGE, read: readOptions, run });

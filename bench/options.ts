@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ENVIRONMENT_VARIABLES } from '../config/environment.ts';
-import { Problem } from '../dev/problem.ts';
+import { integerOf, listOf, numberOf, oneOf, UsageProblem } from './arguments.ts';
 import { CONTENDERS, type ContenderId, WORKLOADS } from './names.ts';
 import { everything, QUICK, type Scenario, USUAL } from './scenarios.ts';
 
@@ -36,39 +36,6 @@ About ten minutes on a quiet machine, unless told otherwise.
   --rate N              N requests a second on schedule instead of the closed loop; latencies count from the schedule
   --cpu-profile FOLDER  API and worker write a .cpuprofile there; it costs some speed
   --write               also writes docs/performance.md and its charts`;
-
-/** Wrong arguments: the message says which, and shows the usage. */
-export class UsageProblem extends Problem {
-  constructor(message: string) {
-    super(`bench: ${message}\n${USAGE}`);
-  }
-}
-
-function numberOf(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max) return value;
-  throw new UsageProblem(`--${name}: "${text}" is not a number from ${min} to ${max}`);
-}
-
-function integerOf(name: string, text: string, min: number, max: number): number {
-  const value = numberOf(name, text, min, max);
-  if (Number.isInteger(value)) return value;
-  throw new UsageProblem(`--${name}: "${text}" is not a whole number`);
-}
-
-function listOf<T>(name: string, text: string, one: (text: string) => T): T[] {
-  const values = text.split(',').map((part) => one(part.trim()));
-  if (new Set(values).size < values.length) throw new UsageProblem(`--${name}: "${text}" repeats itself`);
-  return values;
-}
-
-function oneOf<T extends string>(name: string, known: readonly T[]): (text: string) => T {
-  return (text) => {
-    const found = known.find((value) => value === text);
-    if (found !== undefined) return found;
-    throw new UsageProblem(`--${name}: "${text}" is not one of ${known.join(', ')}`);
-  };
-}
 
 /** `PARTITIONS=4 SLOTS=8` */
 function settingsOf(text: string): Settings {

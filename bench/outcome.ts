@@ -1,4 +1,4 @@
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './measure-run.ts';
 import type { ContenderId, Workload } from './names.ts';
 import { type Spread, spread } from './statistics.ts';
 

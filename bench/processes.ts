@@ -42,8 +42,9 @@ function ofParts(parts: Parts, figure: Figure): ByPart {
   };
   const found: Partial<Record<Part, number>> = {};
   for (const part of parents.size === 0 ? [] : PARTS) {
-    const root = parts[part];
-    if (root !== undefined) found[part] = figure([...parents.keys()].filter((pid) => belongs(pid, root)));
+    const roots = parts[part];
+    if (roots === undefined || roots.length === 0) continue;
+    found[part] = figure([...parents.keys()].filter((pid) => roots.some((root) => belongs(pid, root))));
   }
   return found;
 }
@@ -73,13 +74,23 @@ export function residentMegabytes(parts: Parts): ByPart {
   });
 }
 
-function residentKilobytes(pid: number) {
-  let status = '';
+/** The most resident memory in MB that one process ever had, as the kernel keeps it; `undefined` where it does not tell. */
+export function peakMegabytes(pid: number): number | undefined {
+  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readStatus(pid))?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) / 1_024;
+}
+
+/** Empty for a process that has ended, and where there is no /proc. */
+function readStatus(pid: number): string {
   try {
-    status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
   } catch {
-    // It ended in the meantime.
+    return '';
   }
+}
+
+function residentKilobytes(pid: number) {
+  const status = readStatus(pid);
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
   return { own: field('RssAnon'), shared: field('RssFile') + field('RssShmem') };
 }

@@ -1,5 +1,6 @@
-import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { generatorWarning } from './cells.ts';
 import { digits, table } from './format.ts';
+import { measuredBy } from './machine.ts';
 import type { BenchOptions } from './options.ts';
 import { type Outcome, summedUp } from './outcome.ts';
 import { PARTS } from './system.ts';
@@ -37,17 +38,10 @@ export function report(
   images: readonly string[],
 ): string {
   const loop = options.rate === undefined ? 'closed loop' : `${options.rate} requests/s on schedule`;
-  const memory = Math.round(totalmem() / 2 ** 30);
-  const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? 'CPU'}, ${memory} GB (${platform()} ${arch()})`;
-  const busy = Math.max(0, ...outcomes.map(({ measurement }) => measurement.ownCpu));
-  const warning =
-    busy > 0.9
-      ? [`The load generator used ${digits(busy * 100)} % of a core at times: it may have been the limit.`]
-      : [];
   return [
     '# Performance',
-    `Measured by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}; ${versions.join(', ')}. ${options.rounds} round${options.rounds === 1 ? '' : 's'} of ${digits(options.measureMs / 1_000)} s, ${loop}.`,
-    ...warning,
+    `${measuredBy('bench', versions)} ${options.rounds} round${options.rounds === 1 ? '' : 's'} of ${digits(options.measureMs / 1_000)} s, ${loop}.`,
+    ...generatorWarning(outcomes.map(({ measurement }) => measurement)),
     '## Goals',
     goalTable(outcomes),
     ...images,

@@ -46,7 +46,7 @@ export function requestShape(
 /** Writes the entries that `get` and `mixed` read. */
 export function fillRequest(contender: Contender, bytes: number): LoadRequest {
   return {
-    port: contender.system.port,
+    ports: contender.system.ports,
     clients: 16,
     warmupMs: 0,
     measureMs: 60_000,

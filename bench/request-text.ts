@@ -10,11 +10,19 @@ export interface RequestText {
   readonly writes: number;
 }
 
+/** A prime: its multiples meet every number below any other that it does not divide, once each. */
+const SPREAD_STEP = 611_953;
+
 /** Answers a function that gives the number in the n-th request's key. */
 function keyNumbers({ pick, of }: RequestShape): (n: number) => number | '' {
   if (pick === 'nothing') return () => '';
   if (pick === 'each') return (n) => n;
   if (pick === 'cycle') return (n) => n % of;
+  if (pick === 'spread') {
+    // Elsewhere in each run: what the last one read may still lie in a cache below.
+    const start = Math.floor(Math.random() * of);
+    return (n) => ((start + n) * SPREAD_STEP) % of;
+  }
   return createZipf(of, createRandom('zipf').next);
 }
 

@@ -14,7 +14,7 @@ const OPENING = 64;
  * rate, requests are due on schedule and their latencies count from then, also where no connection was free.
  */
 export async function runLoad(request: LoadRequest): Promise<LoadResult> {
-  const { port, clients, warmupMs, measureMs, rate, total = Number.POSITIVE_INFINITY } = request;
+  const { ports, clients, warmupMs, measureMs, rate, total = Number.POSITIVE_INFINITY } = request;
   const textOf = requestText(request.shape);
   const tally = createTally(request.shape);
   const connections = new Set<LoadConnection>();
@@ -77,13 +77,17 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
       open().catch(() => fail('cannot connect'));
     },
   };
+  /** A connection that takes another's place goes to the next port, as a load balancer would have it. */
+  let opened = 0;
   async function open(): Promise<void> {
+    const port = ports[opened % ports.length] ?? 0;
+    opened += 1;
     const connection = await openConnection(port, events);
     connections.add(connection);
     next(connection, performance.now());
   }
 
-  for (let opened = 0; opened < clients; opened += OPENING) {
+  while (opened < clients) {
     await Promise.all(Array.from({ length: Math.min(OPENING, clients - opened) }, open));
   }
   const begin = performance.now();

@@ -25,7 +25,7 @@ export interface Address {
 export interface Services {
   readonly folder: string;
   readonly postgres: PostgresServer;
-  readonly temporal: { readonly address: string; readonly pid: number };
+  readonly temporal: { readonly address: string; readonly pid: number; readonly databaseFile: string };
   /** "PostgreSQL 15.14" and so on, for the report. */
   readonly versions: readonly string[];
   /** A Redis of its own: append-only file, synced every second. */
@@ -60,7 +60,11 @@ export async function startServices(progress: Progress): Promise<Services> {
     return {
       folder,
       postgres,
-      temporal: { address: temporal.address, pid: temporal.child.pid },
+      temporal: {
+        address: temporal.address,
+        pid: temporal.child.pid,
+        databaseFile: temporal.databaseFile,
+      },
       versions: versionsInWords(
         await serverVersions({
           redisProgram,
@@ -117,15 +121,15 @@ async function startPostgres(folder: string, progress: Progress, children: Child
 
 async function startTemporal(folder: string, progress: Progress, children: Child[]) {
   const program = await findTemporal(progress);
-  const temporalFolder = join(folder, 'temporal');
+  const databaseFile = join(folder, 'temporal', 'temporal.db');
   const start = (port: number) =>
     startTemporalServer({
       program,
-      databaseFile: join(temporalFolder, 'temporal.db'),
+      databaseFile,
       logFile: join(folder, 'temporal.log'),
       port,
     });
   const server = await onFreePort(start);
   children.push(server.child);
-  return { ...server, program };
+  return { ...server, program, databaseFile };
 }

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { ROOT } from '../dev/clone.ts';
 import { Problem } from '../dev/problem.ts';
+import type { Child } from '../dev/services/child.ts';
 import { until } from '../dev/until.ts';
 import type { Settings } from './options.ts';
 import type { Services } from './services.ts';
 import { connectDatabase, connectRedis, startProgram, startServer } from './start-program.ts';
-import type { System } from './system.ts';
+import { disconnect, type System } from './system.ts';
 
 export interface HoldfastOptions {
   /** Tells it from others in names of folders and databases. */
@@ -13,22 +14,38 @@ export interface HoldfastOptions {
   readonly settings: Settings;
   /** The folder in which API and worker leave their CPU profiles when they end. */
   readonly cpuProfile?: string | undefined;
+  /** Processes of each; 1 where it is left out. There may be no worker. */
+  readonly apis?: number;
+  readonly workers?: number;
 }
 
-/** Starts Holdfast as in production: one API process and one worker, on services of their own. */
-export async function startHoldfast(services: Services, options: HoldfastOptions): Promise<System> {
-  const name = `holdfast-${options.number}`;
+export interface Holdfast extends System {
+  readonly redis: NonNullable<System['redis']>;
+  readonly db: NonNullable<System['db']>;
+  /** The namespace that its workflows are in. */
+  readonly namespace: string;
+  /** Starts one more worker process, which may take a moment until it works. */
+  addWorker(): Promise<Child>;
+  /** Ends its own processes and connections; Redis, PostgreSQL and Temporal stay. */
+  stop(): Promise<void>;
+}
+
+/** Starts Holdfast as in production, on services of its own: one API process and one worker unless told otherwise. */
+export async function startHoldfast(services: Services, options: HoldfastOptions): Promise<Holdfast> {
+  const { number, settings, cpuProfile, apis = 1, workers = 1 } = options;
+  const name = `holdfast-${number}`;
   const redis = await services.newRedis(name);
   const database = await services.newDatabase(name.replace('-', '_'));
+  const namespace = await services.newNamespace(name);
   const env = {
     HOST: '127.0.0.1',
     LOG_LEVEL: 'warn',
     REDIS_URL: redis.url,
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: services.temporal.address,
-    TEMPORAL_NAMESPACE: await services.newNamespace(name),
+    TEMPORAL_NAMESPACE: namespace,
     HOLDFAST_CONFIG: join(ROOT, 'holdfast.config.json'),
-    ...options.settings,
+    ...settings,
   };
   const migrate = await startProgram(services, {
     name: `${name}-migrate`,
@@ -37,32 +54,52 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
   });
   const how = await migrate.exited;
   if (how !== 'exit code 0') throw new Problem(`migrate: ${how}\n${migrate.lastOutput()}`);
-  const profiled = (program: { name: string; file: string }) => ({
-    ...program,
-    env,
-    nodeArgs: profileArgs(options.cpuProfile, program.name),
-  });
-  const worker = await startProgram(services, profiled({ name: `${name}-worker`, file: 'worker/main.js' }));
-  const api = profiled({ name: `${name}-api`, file: 'api/main.js' });
-  const { port, server } = await startServer(services, api, '/readyz');
-  await firstWrite(port);
-  return {
-    port,
-    parts: {
-      server,
-      redis: redis.pid,
-      worker: worker.pid,
-      postgres: database.pid,
-      temporal: services.temporal.pid,
+  const running = { server: [] as Child[], worker: [] as Child[] };
+  const program = (what: string, ordinal: number) => {
+    const own = `${name}-${what}${ordinal === 1 ? '' : `-${ordinal}`}`;
+    return { name: own, file: `${what}/main.js`, env, nodeArgs: profileArgs(cpuProfile, own) };
+  };
+  async function addWorker(): Promise<Child> {
+    const child = await startProgram(services, program('worker', running.worker.length + 1));
+    running.worker.push(child);
+    return child;
+  }
+  for (let ordinal = 1; ordinal <= workers; ordinal += 1) await addWorker();
+  const ports: number[] = [];
+  for (let ordinal = 1; ordinal <= apis; ordinal += 1) {
+    const { port, child } = await startServer(services, program('api', ordinal), '/readyz');
+    running.server.push(child);
+    ports.push(port);
+  }
+  const base = `http://127.0.0.1:${ports[0]}`;
+  if (workers > 0) await firstWrite(base);
+  const pidsOf = (children: readonly Child[]) => children.map(({ pid }) => pid);
+  const holdfast: Holdfast = {
+    ports,
+    get parts() {
+      return {
+        server: pidsOf(running.server),
+        redis: [redis.pid],
+        worker: pidsOf(running.worker),
+        postgres: [database.pid],
+        temporal: [services.temporal.pid],
+      };
     },
     db: await connectDatabase(database.url),
     table: 'documents',
     redis: connectRedis(redis.url),
+    namespace,
     async settled() {
-      const response = await fetch(`http://127.0.0.1:${port}/ops/v1/flush`, { method: 'POST' });
+      const response = await fetch(`${base}/ops/v1/flush`, { method: 'POST' });
       return ((await response.json()) as { persisted?: boolean }).persisted === true;
     },
+    addWorker,
+    async stop() {
+      await Promise.all([...running.server, ...running.worker].map((child) => child.stop()));
+      await disconnect(holdfast);
+    },
   };
+  return holdfast;
 }
 
 function profileArgs(folder: string | undefined, name: string): string[] {
@@ -70,11 +107,10 @@ function profileArgs(folder: string | undefined, name: string): string[] {
   return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}.cpuprofile`];
 }
 
-/** One write all the way to PostgreSQL: then the worker is up, too. */
-async function firstWrite(port: number): Promise<void> {
-  const url = `http://127.0.0.1:${port}/v1/collections/carts/entries/first`;
+/** One write all the way to PostgreSQL: then a worker is up, too. */
+async function firstWrite(base: string): Promise<void> {
   const persisted = async () => {
-    const response = await fetch(url, {
+    const response = await fetch(`${base}/v1/collections/carts/entries/first`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json', prefer: 'durability=persisted' },
       body: '{}',

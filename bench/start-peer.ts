@@ -25,15 +25,15 @@ export async function startPeer(services: Services, peer: Peer): Promise<System>
   };
   const program = (file: string) => ({ name: `peer-${file}`, file: `bench/peers/${file}.js`, env });
   const worker = peer.worker === undefined ? undefined : await startProgram(services, program(peer.worker));
-  const { port, server } = await startServer(services, program(peer.server), '/livez');
+  const { port, pid: server } = await startServer(services, program(peer.server), '/livez');
   return {
-    port,
+    ports: [port],
     parts: {
-      server,
-      ...(redis && { redis: redis.pid }),
-      ...(worker && { worker: worker.pid }),
-      ...(database && { postgres: database.pid }),
-      ...(needs.has('temporal') && { temporal: services.temporal.pid }),
+      server: [server],
+      ...(redis && { redis: [redis.pid] }),
+      ...(worker && { worker: [worker.pid] }),
+      ...(database && { postgres: [database.pid] }),
+      ...(needs.has('temporal') && { temporal: [services.temporal.pid] }),
     },
     db: database && (await connectDatabase(database.url)),
     table: 'entries',

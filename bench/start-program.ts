@@ -40,7 +40,7 @@ export async function startServer(services: Services, program: Program, path: st
     const child = await startProgram(services, { ...program, env: { ...program.env, PORT: String(port) } });
     const ready = async () => (await fetch(`http://127.0.0.1:${port}${path}`)).ok;
     await untilReady(child, until(ready, { timeoutMs: 60_000, what: `${program.name} to be ready` }));
-    return { port, server: child.pid };
+    return { port, pid: child.pid, child };
   });
 }
 

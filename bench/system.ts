@@ -4,12 +4,13 @@ import type { Client } from 'pg';
 export const PARTS = ['server', 'redis', 'worker', 'postgres', 'temporal'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** Process ids. `server` is the one that answers HTTP. */
-export type Parts = { readonly server: number } & Readonly<Partial<Record<Part, number>>>;
+/** Process ids: a part may be several processes. `server` are those that answer HTTP. */
+export type Parts = Readonly<Partial<Record<Part, readonly number[]>>>;
 
 /** A server under test. */
 export interface System {
-  readonly port: number;
+  /** Where it answers HTTP: one port for each server process. */
+  readonly ports: readonly number[];
   /** The processes that work for it, their children included. */
   readonly parts: Parts;
   /** A connection to the database it writes to, and the table that its documents are in. */

@@ -1,10 +1,10 @@
+import { cpuText, errorText } from './cells.ts';
 import { digits, middle, table, withRange } from './format.ts';
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './measure-run.ts';
 import { CONTENDERS, type ContenderId, type Workload } from './names.ts';
 import { type Outcome, series, summedUp } from './outcome.ts';
 import type { Scenario } from './scenarios.ts';
 import { ratios } from './statistics.ts';
-import { PARTS } from './system.ts';
 
 const TITLES: Readonly<Record<Workload, string>> = {
   put: 'PUT of unique keys',
@@ -71,7 +71,7 @@ function speeds(rows: Rows, workload: Workload): string {
       latency((m) => m.p50),
       latency((m) => m.p99),
       latency((m) => m.p999),
-      errorText(outcomes),
+      errorText(outcomes.map(({ measurement }) => measurement)),
     ];
   });
   const unit = workload === 'batch' ? 'mutations/s' : 'requests/s';
@@ -94,7 +94,7 @@ function costs(rows: Rows, workload: Workload): string {
       middle(summedUp(series(outcomes, figure)));
     return [
       name,
-      cpuText(outcomes),
+      cpuText(outcomes.map(({ measurement }) => measurement)),
       median((m) => m.redis?.bytes),
       median((m) => m.redis?.commands),
       ...(writes
@@ -109,26 +109,6 @@ function costs(rows: Rows, workload: Workload): string {
   });
   const written = writes ? ['rows', 'lag ms p50 / p99', 'keeps up', 'behind'] : [];
   return table(['system', 'CPU µs', 'Redis bytes', 'Redis commands', ...written], lines);
-}
-
-function cpuText(outcomes: readonly Outcome[]): string {
-  const parts = PARTS.flatMap((part) => {
-    const values = summedUp(series(outcomes, ({ cpuMicros }) => cpuMicros[part]));
-    return values === undefined ? [] : [{ letter: part.charAt(0).toUpperCase(), value: values.median }];
-  });
-  if (parts.length === 0) return '–';
-  const each = parts.map(({ letter, value }) => `${letter} ${Math.round(value)}`).join(' ');
-  return `${each} = ${Math.round(parts.reduce((sum, { value }) => sum + value, 0))}`;
-}
-
-function errorText(outcomes: readonly Outcome[]): string {
-  const sums = new Map<string, number>();
-  for (const { measurement } of outcomes) {
-    for (const [reason, times] of Object.entries(measurement.errors)) {
-      sums.set(reason, (sums.get(reason) ?? 0) + times);
-    }
-  }
-  return sums.size === 0 ? '0' : [...sums].map(([reason, times]) => `${times} × ${reason}`).join(', ');
 }
 
 /** The worst of the rounds. */

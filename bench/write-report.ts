@@ -20,13 +20,18 @@ export function keepingNotes(former: string, report: string): string {
   return at < 0 ? `${report}\n` : `${report}\n\n${former.slice(at)}`;
 }
 
+/** Writes a report to a file of this clone, above what people wrote there. Answers which file. */
+export function writeText(file: string, text: string): string {
+  const path = join(ROOT, file);
+  writeFileSync(path, keepingNotes(existsSync(path) ? readFileSync(path, 'utf8') : '', text));
+  return file;
+}
+
 /** Writes the report and its charts; those of a former run go. Answers what was written. */
 export function writeReport(text: string, charts: readonly Chart[]): string {
   const folder = join(ROOT, IMAGES);
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder)) if (/^bench-.*\.svg$/.test(name)) rmSync(join(folder, name));
   for (const { name, svg } of charts) writeFileSync(join(folder, `${name}.svg`), svg);
-  const path = join(ROOT, REPORT);
-  writeFileSync(path, keepingNotes(existsSync(path) ? readFileSync(path, 'utf8') : '', text));
-  return `${REPORT} and ${charts.length} charts in ${IMAGES}/`;
+  return `${writeText(REPORT, text)} and ${charts.length} charts in ${IMAGES}/`;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// What `npm run dev`, `stack`, `test` and `bench` begin with: in a fresh clone nothing is installed or compiled yet, so
+// What `npm run dev`, `stack`, `test`, `bench` and others begin with: in a fresh clone nothing is installed or compiled yet, so
 // this file has no dependency. Checks Node, installs, builds, and then becomes the command that was asked for.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,6 +12,7 @@ const COMMANDS = {
   dev: { file: 'dist/dev/main.js', args: [], alone: true },
   stack: { file: 'dist/dev/stack-main.js', args: [], alone: true },
   bench: { file: 'dist/bench/main.js', args: [] },
+  growth: { file: 'dist/bench/growth/main.js', args: [] },
   faults: { file: 'dist/test/faults/run.js', args: [] },
   keys: { file: 'dist/config/keys-main.js', args: [] },
   test: { file: 'node_modules/vitest/vitest.mjs', args: ['run'] },

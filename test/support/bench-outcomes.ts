@@ -1,4 +1,4 @@
-import type { Measurement } from '../../bench/measure.ts';
+import type { Measurement } from '../../bench/measure-run.ts';
 import type { Outcome } from '../../bench/outcome.ts';
 
 /** Of the benchmark: what rounds of one system found, one `measurement` each. What a test does not say is nothing. */

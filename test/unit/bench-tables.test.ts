@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { UsageProblem } from '../../bench/arguments.ts';
 import { chartsOf } from '../../bench/charts.ts';
 import { digits, withRange } from '../../bench/format.ts';
-import { readOptions, UsageProblem } from '../../bench/options.ts';
+import { readOptions } from '../../bench/options.ts';
 import { section } from '../../bench/tables.ts';
 import { outcomesOf } from '../support/bench-outcomes.ts';
 
