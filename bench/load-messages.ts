@@ -53,9 +53,6 @@ export interface LoadResult {
   readonly p999: number;
   /** How many failed, by status or reason, warm-up included. */
   readonly errors: Readonly<Record<string, number>>;
-  /** The measured time, in ms since 1970. */
-  readonly from: number;
-  readonly until: number;
   /** Some of the writes measured, where each has a key of its own. */
   readonly samples: readonly Acknowledged[];
   /** The share of one core that the generator itself used while measuring. Near 1, it is what limits. */

@@ -119,7 +119,6 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
   if (inFlight > 0) fail('no answer', inFlight);
   for (const connection of connections) connection.close();
   return tally.result({
-    from: performance.timeOrigin + measureFrom,
     measuredMs,
     ownCpu: measuredMs > 0 ? (cpu.user + cpu.system) / 1_000 / measuredMs : 0,
   });

@@ -14,12 +14,7 @@ export interface Tally {
   /** `latencyMs`: of a request within the measured time. */
   succeed(request: Pick<LoadConnection, 'n' | 'writes'>, text: string, latencyMs: number | undefined): void;
   fail(reason: string, times?: number): void;
-  result(time: {
-    /** On the machine's clock, ms since 1970. */
-    readonly from: number;
-    readonly measuredMs: number;
-    readonly ownCpu: number;
-  }): LoadResult;
+  result(time: { readonly measuredMs: number; readonly ownCpu: number }): LoadResult;
 }
 
 export function createTally({ pick, batch }: Pick<RequestShape, 'pick' | 'batch'>): Tally {
@@ -50,7 +45,7 @@ export function createTally({ pick, batch }: Pick<RequestShape, 'pick' | 'batch'
       const sampled = pick === 'each' && batch === 0 && request.writes > 0 && request.n % SAMPLE_EVERY === 0;
       if (sampled && samples.length < MOST_SAMPLES) samples.push([request.n, Date.now()]);
     },
-    result({ from, measuredMs, ownCpu }) {
+    result({ measuredMs, ownCpu }) {
       return {
         acknowledged,
         writes,
@@ -60,8 +55,6 @@ export function createTally({ pick, batch }: Pick<RequestShape, 'pick' | 'batch'
         p99: histogram.quantile(0.99),
         p999: histogram.quantile(0.999),
         errors,
-        from,
-        until: from + measuredMs,
         samples,
         ownCpu,
       };

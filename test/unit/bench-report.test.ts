@@ -45,7 +45,7 @@ test('of a batch each operation counts, those that failed under their code, but 
   const tally = createTally({ pick: 'each', batch: 3 });
   tally.succeed({ n: 0, writes: 3 }, '{"results":[{"code":"queue-full"},{},{}]}', 5);
   tally.succeed({ n: 1, writes: 3 }, '{"results":[{},{},{}]}', undefined);
-  const result = tally.result({ from: 0, measuredMs: 1_000, ownCpu: 0 });
+  const result = tally.result({ measuredMs: 1_000, ownCpu: 0 });
   expect(result).toMatchObject({ acknowledged: 5, measured: 2, perSecond: 2, errors: { 'queue-full': 1 } });
   expect(result.p50).toBeCloseTo(5, 0);
 });
