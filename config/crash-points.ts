@@ -22,6 +22,7 @@ export const CRASH_POINTS = [
   // The recovery of a partition.
   'after-lock',
   'after-fence',
+  'after-prepare',
   'after-install',
   // The sweep for releases that were lost, and for workflows that ended with writes inside.
   'before-redo',

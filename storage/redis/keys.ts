@@ -14,6 +14,8 @@ export interface PartitionKeys {
   readonly records: string;
   readonly carried: string;
   readonly lock: string;
+  /** What a recovery keeps aside until it ends: index, versions of the index's entries, records. */
+  readonly toCome: readonly [index: string, versions: string, records: string];
   /** What the key of a cached entry begins with; the entry id follows. */
   readonly entryPrefix: string;
   /** What the key of a token for an Idempotency-Key begins with; its digest follows. */
@@ -41,6 +43,7 @@ export function partitionKeys(partition: number): PartitionKeys {
     records: `${base}records`,
     carried: `${base}carried`,
     lock: `${base}lock`,
+    toCome: [`${base}to-come-index`, `${base}to-come-versions`, `${base}to-come-records`],
     entryPrefix: `${base}e:`,
     tokenPrefix: `${base}t:`,
   };

@@ -1,3 +1,4 @@
+import { crashPoint } from '../../config/crash-points.ts';
 import type { BatchId } from '../../domain/batch.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import type { Version } from '../../domain/version.ts';
@@ -41,13 +42,56 @@ export async function lockForRecovery(
   const keys = partitionKeys(partition);
   const reply = await redis.run(
     'lock',
-    [keys.state, keys.open, keys.closed, keys.lock],
+    [keys.state, keys.open, keys.closed, keys.lock, ...keys.toCome],
     [options.token, options.lockMs, options.minEpochNumber],
   );
   const status = statusOf(reply);
   if (status === 'valid') return { outcome: 'valid', epoch: text(reply, 1) };
   if (status === 'busy') return { outcome: 'busy' };
   return { outcome: 'locked', runId: text(reply, 1), oldEpoch: text(reply, 2), counters: list(reply, 3) };
+}
+
+/** A mutation that is not yet persisted, of a batch that Temporal holds and the fence adopted. */
+export interface RecoveredMutation {
+  readonly id: string;
+  readonly version: Version;
+  readonly batchId: BatchId;
+  /** Idempotency records as the mutation carries them. */
+  readonly records?: string | undefined;
+}
+
+/** Entries of one call: a script stops all of Redis while it runs. */
+const PAGE = 1_000;
+
+/** Hands the pending mutations over, page by page: scripts/prepare.lua. `false` where the lock was lost. */
+async function preparePending(
+  redis: RedisStore,
+  partition: number,
+  { token, pending }: Pick<RecoveredPartition, 'token' | 'pending'>,
+): Promise<boolean> {
+  const keys = partitionKeys(partition);
+  const newest = new Map<string, RecoveredMutation>();
+  for (const mutation of pending) {
+    const held = newest.get(mutation.id);
+    if (held === undefined || held.version < mutation.version) newest.set(mutation.id, mutation);
+  }
+  const entries = [...newest.values()];
+  const keyed = pending.filter(({ records = '' }) => records !== '');
+  for (let from = 0; from < Math.max(entries.length, keyed.length); from += PAGE) {
+    const page = entries.slice(from, from + PAGE);
+    const reply = await redis.run(
+      'prepare',
+      [keys.lock, ...keys.toCome],
+      [
+        token,
+        page.length,
+        ...page.flatMap(({ id, version, batchId }) => [id, version, batchId]),
+        ...keyed.slice(from, from + PAGE).flatMap(({ records = '', batchId }) => [records, batchId]),
+      ],
+    );
+    if (statusOf(reply) !== 'ok') return false;
+  }
+  return true;
 }
 
 export interface RecoveredPartition {
@@ -59,60 +103,43 @@ export interface RecoveredPartition {
   readonly blockMs: number;
   /** Batches that Temporal holds and the fence adopted. */
   readonly adopted: readonly { readonly slot: number; readonly batchId: BatchId; readonly runId: string }[];
-  /** Their mutations that are not yet persisted. */
-  readonly pending: readonly {
-    readonly id: string;
-    readonly version: Version;
-    readonly batchId: BatchId;
-    /** Idempotency records as the mutation carries them. */
-    readonly records?: string | undefined;
-  }[];
+  readonly pending: readonly RecoveredMutation[];
   /** Versions of the rows of counters that survived in Redis. */
   readonly counterRows: readonly { readonly id: string; readonly version: Version }[];
   readonly drain: DrainDecision;
 }
 
-/** Ends a recovery: scripts/install.lua. `false` where lock or Redis process are no longer the same: begin again. */
+/**
+ * Ends a recovery: scripts/prepare.lua as often as it takes, of which nothing counts before scripts/install.lua. `false`
+ * where lock or Redis process are no longer the same: begin again.
+ * @throws RedisUnavailable, RedisOutcomeUnknown.
+ */
 export async function installEpoch(
   redis: RedisStore,
   partition: number,
   recovered: RecoveredPartition,
 ): Promise<boolean> {
+  if (!(await preparePending(redis, partition, recovered))) return false;
+  crashPoint('after-prepare');
   const keys = partitionKeys(partition);
+  const clock = recovered.pending.reduce((max, { version }) => Math.max(max, version), recovered.clock);
   const reply = await redis.run(
     'install',
     [
-      keys.state,
-      keys.open,
-      keys.closed,
-      keys.queue,
-      keys.sent,
-      keys.free,
-      keys.index,
-      keys.blocks,
-      keys.lock,
-      keys.records,
-      keys.carried,
+      ...[keys.state, keys.open, keys.closed, keys.queue, keys.sent, keys.free, keys.index, keys.blocks],
+      ...[keys.lock, keys.records, keys.carried, ...keys.toCome],
     ],
     [
       recovered.token,
       recovered.runId,
       recovered.epoch,
       keys.name,
-      recovered.clock,
+      clock,
       recovered.slots,
       recovered.blockMs * 1_000,
       recovered.adopted.map((batch) => `${batch.slot} ${batch.batchId} ${batch.runId}`).join('\n'),
-      recovered.pending.length,
-      ...recovered.pending.flatMap(({ id, version, batchId, records }) => [
-        id,
-        version,
-        batchId,
-        records ?? '',
-      ]),
-      recovered.counterRows.length,
-      ...recovered.counterRows.flatMap((row) => [row.id, row.version]),
       encodeDecision(recovered.drain),
+      ...recovered.counterRows.flatMap((row) => [row.id, row.version]),
     ],
   );
   return statusOf(reply) === 'ok';

@@ -22,7 +22,7 @@ import {
 
 const A = { collection: 'docs', key: 'a' };
 /** These begin or end an epoch, or ask for it. */
-const ABOUT_EPOCHS = ['hello', 'lock', 'renew', 'unlock', 'install'];
+const ABOUT_EPOCHS = ['hello', 'lock', 'renew', 'unlock', 'prepare', 'install'];
 /** These run in whatever epoch is valid; their own tests see to it that one is. */
 const IN_ANY_EPOCH = ['discard', 'invalidate', 'oldest', 'overview'];
 /** Of no partition: rate limits. */

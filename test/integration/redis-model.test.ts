@@ -386,7 +386,7 @@ async function take(
     case 'wipe': {
       if (step.pick % 6 !== 0) return;
       const { entryPrefix, name: _, ...others } = world.keys;
-      await redis.raw.del(...Object.values(others), ...IDS.map((each) => entryPrefix + each));
+      await redis.raw.del(...Object.values(others).flat(), ...IDS.map((each) => entryPrefix + each));
       model.wipe();
       return;
     }

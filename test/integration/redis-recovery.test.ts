@@ -167,6 +167,61 @@ describe('installing an epoch', () => {
     expect(await installEpoch(redis.store, p.partition, recovered(mine))).toBe(false);
   });
 
+  test('takes any number of pending entries, the newest mutation of each, and all their records', async () => {
+    const p = await openPartition(redis);
+    await redis.raw.del(...(await redis.raw.keys(`hf:{${p.keys.name}}:*`)));
+    const [old, young] = [batchId('1-old', p.partition, 1), batchId('1-old', p.partition, 2)];
+    const pending = Array.from({ length: 2_500 }, (_, i) => [
+      {
+        id: `docs/${i}`,
+        version: 10 + 2 * i,
+        batchId: young,
+        records: i % 2 === 0 ? `y${i},f,${10 + 2 * i},` : undefined,
+      },
+      { id: `docs/${i}`, version: 8 + 2 * i, batchId: old, records: `o${i},f,${8 + 2 * i},` },
+    ]).flat();
+    const mine = await locked(p.partition);
+    const adopted = [
+      { slot: 1, batchId: old, runId: 'run-1' },
+      { slot: 2, batchId: young, runId: 'run-2' },
+    ];
+    expect(await installEpoch(redis.store, p.partition, recovered({ ...mine, adopted, pending }))).toBe(true);
+    const dump = await p.dump();
+    const index = dump[p.keys.index] as Record<string, string>;
+    expect(Object.keys(index)).toHaveLength(2_500);
+    expect(new Set(Object.values(index))).toEqual(new Set([young]));
+    const records = dump[p.keys.records] as Record<string, string>;
+    expect(Object.keys(records)).toHaveLength(3_750);
+    expect(records.o7).toBe(`f,22, ${old}`);
+    expect(records.y2498).toBe(`f,5006, ${young}`);
+    expect((dump[p.keys.state] as Record<string, string>).clock).toBe('5008');
+    expect(p.keys.toCome.filter((key) => key in dump)).toEqual([]);
+  });
+
+  test('leaves everything as it was where the lock is lost between two pages', async () => {
+    const p = await openPartition(redis);
+    await p.put('a', '1');
+    const mine = await locked(p.partition);
+    const before = await p.dump();
+    await redis.raw.del(p.keys.lock);
+    const pending = [{ id: 'docs/b', version: 4, batchId: batchId('1-old', p.partition, 1) }];
+    expect(await installEpoch(redis.store, p.partition, recovered({ ...mine, pending }))).toBe(false);
+    const { [p.keys.lock]: _, ...others } = before;
+    expect(await p.dump()).toEqual(others);
+  });
+
+  test('knows nothing of what an earlier recovery had found when it died', async () => {
+    const p = await openPartition(redis);
+    const stale = batchId('1-old', p.partition, 1);
+    for (const key of p.keys.toCome)
+      await redis.raw.hset(key, 'docs/stale', key.endsWith('versions') ? '999' : stale);
+    const mine = await locked(p.partition);
+    expect(await installEpoch(redis.store, p.partition, recovered(mine))).toBe(true);
+    const dump = await p.dump();
+    expect(dump[p.keys.index]).toBeUndefined();
+    expect(dump[p.keys.records]).toBeUndefined();
+  });
+
   test('after a flush: slots of adopted batches are taken, the others free, their entries pending', async () => {
     const p = await openPartition(redis);
     await p.put('a', '1');

@@ -2,7 +2,7 @@
 -- Begins the recovery of a partition: one process at a time. The answer's run id must be read before any slot is asked.
 -- The counters of batches that survived in Redis are listed: recovery asks the database for their rows.
 --
--- KEYS  1 state  2 open  3 closed  4 lock
+-- KEYS  1 state  2 open  3 closed  4 lock  5… what an earlier recovery may have kept aside
 -- ARGV  1 token  2 life of the lock, ms  3 lowest epoch number that counts as valid
 -- Answers {'valid', epoch}: nothing to recover | {'busy'} | {'locked', run id, old epoch or '', {counter entry id, …}}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
@@ -10,6 +10,7 @@ local run_id = server_run_id()
 local number = s[1] and tonumber(string.match(s[1], '^%d+')) or -1
 if s[1] and s[2] == run_id and number >= tonumber(ARGV[3]) then return { 'valid', s[1] } end
 if not redis.call('SET', KEYS[4], ARGV[1], 'NX', 'PX', ARGV[2]) then return { 'busy' } end
+redis.call('UNLINK', unpack(KEYS, 5))
 local counters = {}
 local function collect(content)
   for i = 1, #content, 2 do

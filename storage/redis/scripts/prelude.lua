@@ -13,6 +13,8 @@
 --   records hash    digest of an Idempotency-Key -> "<fingerprint>,<version>,<value> <batch id>"; until the batch is released
 --   carried hash    entry id -> "<batch id> <records>": those that the entry's next mutation takes along while that batch is
 --                   not confirmed
+--   lock    string  token of the process that recovers the partition
+--   to-come-index, to-come-versions (entry id -> version), to-come-records: what it has found so far
 --   token   string  "<epoch> <token>": PostgreSQL is being asked for the record of an Idempotency-Key
 --   entry   string  "V <epoch> <version> <tag> <value>" a cached copy, or "L <epoch> <token>" a fill lease
 -- Only entries and tokens have a TTL: the rest must not be evicted (blocks, for instance, would let an old value in).

@@ -220,6 +220,14 @@ const PLACES: Readonly<Record<CrashPoint, Place>> = {
     bed: FORGETFUL,
     minimumDuring: 3,
   },
+  'after-prepare': {
+    promises: 'A recovery dies when what it found is in Redis and does not count yet: the next one begins with nothing.',
+    role: 'api',
+    passes: 2,
+    trigger: redisForgets,
+    bed: FORGETFUL,
+    minimumDuring: 3,
+  },
   'after-install': {
     promises: 'A recovery dies when its epoch is in Redis: the others go on in it.',
     role: 'api',
