@@ -56,7 +56,7 @@ export const GOALS: readonly Goal[] = [
   },
   {
     ...cachedPut,
-    text: 'PUT `cached`, 64–256 clients: rows written meanwhile, per write (0.95: the backlog does not grow)',
+    text: 'PUT `cached`, 64–256 clients: pace of the rows × that of the answers (0.95: the backlog does not grow)',
     figure: ({ lag }) => lag?.keepsUp,
     atLeast: 0.95,
   },
