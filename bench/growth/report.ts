@@ -10,7 +10,7 @@ compares requests/s with those of that moment. Compare steps by this column and 
 parentheses the least and the greatest.
 
 - **CPU µs**: processor time for each request until everything was in PostgreSQL, by part (S: API, R: Redis, W: worker, P: PostgreSQL, T: Temporal), and the sum.
-- **keeps up**: rows written within the measured time for each write acknowledged within it, where each writes a key of its own.
+- **keeps up**: how fast rows were written, compared with acknowledgements, by the line through both times of those writes, where each has a key of its own.
 - **Sizes**: resident memory in MB, when all was done; "Redis data" is what Redis counts for its data. PostgreSQL and Temporal serve all parts of one run, so Temporal's memory and file
   hold what the parts before left there.`;
 
