@@ -20,15 +20,13 @@ export function followBatches(ctx: Context, epochs: Epochs, waiters: Waiters, fl
     (message) => {
       const news = parseBatchEvent(message);
       if (news === undefined) return;
-      const partition = parseBatchId(news.batchId)?.partition ?? 0;
       if (news.event === 'queued') {
-        const told = waiters.writesOf(news.batchId).length;
         waiters.tell(news.batchId, { event: 'queued' });
-        flusher.startedElsewhere(partition, told);
         return;
       }
       if (news.event === 'refused') waiters.tell(news.batchId, { event: 'unknown' });
       else waiters.tell(news.batchId, { event: 'persisted', setAside: new Set(news.setAside) });
+      const partition = parseBatchId(news.batchId)?.partition ?? 0;
       if (waiters.waitingForQueue(partition) > 0) flusher.wake(partition);
     },
     () => ask(0),

@@ -18,11 +18,6 @@ const ROUND_MS = 1_000;
 const COMPANY_SHARE = 0.5;
 /** Nor longer than this, however slow Temporal is. */
 const COMPANY_MAX_MS = 50;
-/**
- * Writes of several processes gather in one batch, and a start costs the same whoever makes it: while another process is at it,
- * a crowd waits for its end, so long at most. It may have died.
- */
-const BEHIND_MAX_MS = 250;
 /** No slot is free: how soon to look again. A release that is heard of wakes the flusher at once. */
 const FULL_PAUSE_MS = 250;
 
@@ -40,10 +35,6 @@ interface PartitionFlusher {
   openBatch: BatchId | undefined;
   /** The next batch is sealed when so many writes wait to be queued, at the latest when its time is over. */
   expected: { readonly writes: number; arrived(): void } | undefined;
-  /** Another process started a batch in which so many of this one's writes were: they may write again. */
-  answered: number;
-  /** How long the last start took. */
-  startMs: number;
 }
 
 export interface Flusher {
@@ -51,8 +42,6 @@ export interface Flusher {
   staged(partition: number, batchId: BatchId, waits: boolean): void;
   /** A slot may have become free. */
   wake(partition: number): void;
-  /** Another process started a batch in which so many writes of this one waited. */
-  startedElsewhere(partition: number, writes: number): void;
   /**
    * Offers what waits, up to the last batch that this process staged into: a process that ends must not chase what others
    * go on staging. Answers whether all of that was offered before the deadline.
@@ -81,8 +70,6 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       gathering: false,
       openBatch: undefined,
       expected: undefined,
-      answered: 0,
-      startMs: 0,
     }),
   );
   // Whoever staged a write wakes it, and it goes on for many others.
@@ -113,12 +100,6 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     state.timer.unref();
   }
 
-  function forgetTimer(state: PartitionFlusher): void {
-    clearTimeout(state.timer);
-    state.timer = undefined;
-    state.gathering = false;
-  }
-
   function run(partition: number): void {
     const state = partitions[partition];
     if (state === undefined || stopped) return;
@@ -141,12 +122,8 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
   }
 
   async function drain(partition: number, state: PartitionFlusher): Promise<void> {
-    const { answered } = state;
-    state.answered = 0;
-    if (answered > 1) await company(partition, state, answered);
     for (;;) {
-      const crowd = waiters.waitingForQueue(partition);
-      const waiting = crowd > 0;
+      const waiting = waiters.waitingForQueue(partition) > 0;
       const sealed = await epochs.use(partition, performance.now() + REQUEST_DEADLINE_MS, (epoch) =>
         sealBatch(ctx.redis, {
           partition,
@@ -154,34 +131,36 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
           slots: SLOTS,
           gatherMinMs: waiting ? 0 : FLUSH_INTERVAL_MS,
           gatherMaxMs: GATHER_MAX_MS,
-          behindMs: crowd > 1 ? BEHIND_MAX_MS : 0,
         }),
       );
       if (sealed.outcome === 'none') return;
       if (sealed.outcome === 'wait') {
         // Redis says when: an earlier look would find the same.
-        forgetTimer(state);
+        clearTimeout(state.timer);
+        state.timer = undefined;
         return schedule(partition, state, sealed.ms, waiting);
       }
       if (sealed.outcome === 'full') return schedule(partition, state, FULL_PAUSE_MS, waiting);
       crashPoint('after-seal');
       // The answers to its last writes may have come together with this one: they have their turn first.
       await new Promise((resolve) => setImmediate(resolve));
-      const told = waiters.writesOf(sealed.sealed.batch.id).length;
+      const crowd = waiters.writesOf(sealed.sealed.batch.id).length;
       const began = performance.now();
       await offers.offer(sealed.sealed);
-      state.startMs = performance.now() - began;
       // A batch that is closed can get no more company.
-      if (told > 1 && sealed.left === 0) await company(partition, state, told);
+      if (crowd > 1 && sealed.left === 0) {
+        const ms = Math.min((performance.now() - began) * COMPANY_SHARE, COMPANY_MAX_MS);
+        await company(state, waiters.waitingForQueue(partition) + crowd, ms);
+      }
     }
   }
 
-  /** Waits until those who were just told have written again, or the time is over. */
-  async function company(partition: number, state: PartitionFlusher, told: number): Promise<void> {
+  /** Waits until so many writes of the partition wait to be queued, or the time is over. */
+  async function company(state: PartitionFlusher, writes: number, ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(state.startMs * COMPANY_SHARE, COMPANY_MAX_MS));
+      const timer = setTimeout(resolve, ms);
       state.expected = {
-        writes: waiters.waitingForQueue(partition) + told,
+        writes,
         arrived() {
           clearTimeout(timer);
           resolve();
@@ -258,15 +237,6 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
       }
     },
     wake(partition) {
-      run(partition);
-    },
-    startedElsewhere(partition, writes) {
-      const state = partitions[partition];
-      // One that runs has a start of its own, and looks again after it.
-      if (state === undefined || state.running) return;
-      if (writes === 0 && waiters.waitingForQueue(partition) === 0) return;
-      state.answered = writes;
-      forgetTimer(state);
       run(partition);
     },
     flushThrough,

@@ -42,18 +42,13 @@ export async function sealBatch(
     readonly slots: number;
     readonly gatherMinMs: number;
     readonly gatherMaxMs: number;
-    /** So long after another batch was offered, the open one gathers unless that is confirmed. Default: it does not. */
-    readonly behindMs?: number;
   },
 ): Promise<SealOutcome> {
   const keys = partitionKeys(options.partition);
   const reply = await redis.run(
     'seal',
     [keys.state, keys.open, keys.closed, keys.queue, keys.sent, keys.free],
-    [
-      ...[options.epoch, keys.name, options.slots, options.gatherMinMs * 1_000, options.gatherMaxMs * 1_000],
-      (options.behindMs ?? 0) * 1_000,
-    ],
+    [options.epoch, keys.name, options.slots, options.gatherMinMs * 1_000, options.gatherMaxMs * 1_000],
   );
   const status = statusOf(reply);
   if (status === 'sealed') {

@@ -74,37 +74,6 @@ describe('sealing', () => {
     expect(new Set(found.map((one) => one.slot)).size).toBe(10);
   });
 
-  test('leaves the open batch to gather while another one is on its way to Temporal, but not for long', async () => {
-    const p = await openPartition(redis, { slots: 32 });
-    const { batch, slot } = await sealOne(p, 'a');
-    staged(await p.put('b', '1'));
-    const behind = await p.seal({ behindMs: 60_000 });
-    expect(behind).toMatchObject({ outcome: 'wait' });
-    expect((behind as { ms: number }).ms).toBeGreaterThan(50_000);
-    // Longer ago than anybody waits for: whoever offered it may have died.
-    await offeredAt(p, { batch, slot } as SealedBatch, (await redisTime(redis.raw)) - 61_000_000);
-    const next = sealed(await p.seal({ behindMs: 60_000 }));
-    expect(contentOf(next.batch)).toEqual({ 'docs/b': '1' });
-    await confirmBatch(redis.store, batch, slot, 'run-1');
-    await confirmBatch(redis.store, next.batch, next.slot, 'run-2');
-    staged(await p.put('c', '1'));
-    expect(contentOf(sealed(await p.seal({ behindMs: 60_000 })).batch)).toEqual({ 'docs/c': '1' });
-  });
-
-  test('does not wait behind another batch with one that is closed, nor where a clock was set back', async () => {
-    const p = await openPartition(redis, { slots: 32 });
-    const first = await sealOne(p, 'a');
-    const limits = { entries: 1, bytes: 10_000 };
-    for (const key of ['b', 'c']) staged(await p.put(key, '1', { limits }));
-    expect(contentOf(sealed(await p.seal({ behindMs: 60_000 })).batch)).toEqual({ 'docs/b': '1' });
-    const later = (await redisTime(redis.raw)) + 3_600_000_000;
-    for (const [id, sent] of Object.entries(await redis.raw.hgetall(p.keys.sent))) {
-      await redis.raw.hset(p.keys.sent, id, `${sent.split(' ')[0]} sealed ${later}`);
-    }
-    expect(first.slot).toBe(0);
-    expect(contentOf(sealed(await p.seal({ behindMs: 60_000 })).batch)).toEqual({ 'docs/c': '1' });
-  });
-
   test('never changes a batch again: later writes of its entries go to the next', async () => {
     const p = await openPartition(redis);
     const { batch, slot } = await sealOne(p, 'a');

@@ -169,7 +169,7 @@ test('rule 11: sweeping leaves alone what was sealed and never started, and what
   await dying.ctx.redis.run(
     'seal',
     ['state', 'open', 'closed', 'queue', 'sent', 'free'].map((name) => keys + name),
-    [epoch, 'p00', 4, 0, 0, 0],
+    [epoch, 'p00', 4, 0, 0],
   );
   const stop = startSweeper(part.ctx, part.epochs);
   try {

@@ -134,11 +134,7 @@ export interface TestPartition {
     key: string,
     over?: Partial<LookupOptions> & { readonly collection?: string },
   ): ReturnType<typeof lookup>;
-  seal(over?: {
-    readonly gatherMinMs?: number;
-    readonly gatherMaxMs?: number;
-    readonly behindMs?: number;
-  }): Promise<SealOutcome>;
+  seal(over?: { readonly gatherMinMs?: number; readonly gatherMaxMs?: number }): Promise<SealOutcome>;
   /** Every key of the partition with its whole content, to see that nothing changed. */
   dump(): Promise<Record<string, unknown>>;
   /** Lets a cached copy or a lease expire. */

@@ -5,7 +5,6 @@
 --
 -- KEYS  1 state  2 open  3 closed  4 queue  5 sent  6 free
 -- ARGV  1 epoch  2 partition name  3 number of slots  4 shortest gathering, µs  5 longest gathering, µs
---       6 how long the open batch gathers while another one is on its way to Temporal, µs from when that was offered
 -- Answers {'sealed', batch id, slot, now, {entry id, mutation, …}, closed batches that are left} | {'wait', µs}: gather on | {'none'}: nothing staged |
 --       {'full'}: no slot is free | {'epoch', current}
 -- @use closing
@@ -29,15 +28,8 @@ if queued == 0 then
   end
   -- `since` ahead of the time: the clock was set back, or moved to another host. Then waiting has no meaning.
   local age = now - tonumber(s[5])
-  local wait = age >= 0 and math.max(gather, shortest) - age or 0
-  local behind = tonumber(ARGV[6])
-  if behind > 0 then
-    for _, sent in ipairs(redis.call('HVALS', KEYS[5])) do
-      local offered = tonumber(string.match(sent, '^%d+ sealed (%d+)$') or now + 1)
-      if offered <= now then wait = math.max(wait, offered + behind - now) end
-    end
-  end
-  if wait > 0 then return { 'wait', wait } end
+  local wait = math.max(gather, shortest) - age
+  if age >= 0 and wait > 0 then return { 'wait', wait } end
   local number = tonumber(s[3])
   close_open(KEYS[1], KEYS[2], KEYS[3], KEYS[4], s[1] .. '.' .. ARGV[2] .. '.' .. digits(number), number)
 end
