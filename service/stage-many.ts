@@ -17,7 +17,7 @@ import type { WriteOptions } from './holdfast.ts';
 import type { Receipt } from './receipt.ts';
 import type { RedisPatience } from './redis-patience.ts';
 import { stageOptions } from './stage-options.ts';
-import { outcomeUnknown, writeFailure } from './trouble.ts';
+import { mistake, outcomeUnknown, writeFailure } from './trouble.ts';
 
 /** One for each operation; `undefined` where nothing happened, and the operation is worth a way of its own. */
 export type StagedMany = (Receipt | HoldfastError | undefined)[];
@@ -117,8 +117,8 @@ export function createStageMany(
           results[index] = done[i];
         });
       } catch (error) {
-        if (!(error instanceof HoldfastError)) throw error;
-        for (const index of indices) results[index] = error;
+        const answer = mistake(ctx.log, error);
+        for (const index of indices) results[index] = answer;
       }
     };
     await Promise.all(

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
 import { describeError, isUnreachable, sqlState } from '../storage/postgres/errors.ts';
@@ -114,4 +115,11 @@ function redisFull(cause: unknown): HoldfastError {
     'Redis has reached its memory limit. This write did not happen; nothing accepted earlier is lost. Try again later.',
     { dependency: 'redis', retryAfterSeconds: 5, cause },
   );
+}
+
+/** What one write of many is answered where the program has a fault: the others have their own answers. */
+export function mistake(log: Pick<Logger, 'error'>, error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  log.error({ err: error }, 'an operation of a batch failed for an unexpected reason');
+  return new HoldfastError('internal', 'Holdfast made a mistake; its log names the reason.');
 }

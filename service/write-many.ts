@@ -7,6 +7,7 @@ import { pause, remainingMs } from './deadline.ts';
 import type { Holdfast, WriteOptions } from './holdfast.ts';
 import type { Receipt } from './receipt.ts';
 import type { StageMany } from './stage-many.ts';
+import { mistake } from './trouble.ts';
 
 /**
  * Entries that are written at once for one request. Those written behind share scripts and group commit, the more the
@@ -47,9 +48,7 @@ export function createWriteMany(
       if (remainingMs(options.deadlineAt) <= 0) await pause(0, options.deadlineAt);
       return await perform(operation, options);
     } catch (error) {
-      if (error instanceof HoldfastError) return error;
-      log.error({ err: error }, 'an operation of a batch failed for an unexpected reason');
-      return new HoldfastError('internal', 'Holdfast made a mistake; its log names the reason.');
+      return mistake(log, error);
     }
   }
 

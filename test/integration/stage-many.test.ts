@@ -124,3 +124,14 @@ test('after the deadline nothing is done', async () => {
   expect(codes).toEqual(['deadline-exceeded', 'deadline-exceeded', 'deadline-exceeded']);
   expect(await value('late-0')).toBeNull();
 });
+
+test('a fault of the program is answered to the writes that it met, and not to the others', async () => {
+  const part = await world.part();
+  await part.many(puts('sound', 40), cached());
+  part.after('stage', () => {
+    throw new TypeError('a fault');
+  });
+  expect(new Set(outcomes(await part.many(puts('fault', 40), cached())))).toEqual(
+    new Set(['internal', 'cached']),
+  );
+});
