@@ -221,7 +221,8 @@ const PLACES: Readonly<Record<CrashPoint, Place>> = {
     minimumDuring: 3,
   },
   'after-prepare': {
-    promises: 'A recovery dies when what it found is in Redis and does not count yet: the next one begins with nothing.',
+    promises:
+      'A recovery dies when what it found is in Redis and does not count yet: the next one begins with nothing.',
     role: 'api',
     passes: 2,
     trigger: redisForgets,
