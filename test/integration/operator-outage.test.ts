@@ -103,6 +103,8 @@ test('PostgreSQL stops under load: the summary shows age and reason; it is back:
   await allPersisted();
   await until(async () => (await summary()).rowsWritten >= seen.pendingEntries, {
     what: 'the summary counts the rows',
+    // A connection of PostgreSQL that has nothing more to do tells its last second's statistics after ten seconds.
+    timeoutMs: 20_000,
   });
   const { actions } = (await ops('GET', 'actions')).json;
   expect(actions.at(-1)).toMatchObject({ action: 'retry-batch', by: expect.stringMatching(/^api /) });
