@@ -1,7 +1,26 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { Problem } from '../dev/problem.ts';
 
 /** Wrong arguments: the message says which. Whoever shows it shows the usage, too. */
 export class UsageProblem extends Problem {}
+
+/** A word after the option, or none; `--help` is known everywhere. */
+export const TEXT = { type: 'string' } as const;
+export const FLAG = { type: 'boolean', default: false } as const;
+
+const HELP = { help: { ...FLAG, short: 'h' } } as const;
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type Values<O extends Options> = ReturnType<typeof parseArgs<{ options: O & typeof HELP }>>['values'];
+
+/** The values of these options, and `help`. @throws UsageProblem */
+export function parsed<O extends Options>(args: readonly string[], options: O): Values<O> {
+  try {
+    return parseArgs({ args: [...args], options: { ...options, ...HELP } }).values;
+  } catch (error) {
+    throw new UsageProblem((error as Error).message);
+  }
+}
 
 /** The value of `--name`, a number within the limits. @throws UsageProblem */
 export function numberOf(name: string, text: string, min: number, max: number): number {

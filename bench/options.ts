@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
 import { ENVIRONMENT_VARIABLES } from '../config/environment.ts';
-import { integerOf, listOf, numberOf, oneOf, UsageProblem } from './arguments.ts';
+import { FLAG, integerOf, listOf, numberOf, oneOf, parsed, TEXT, UsageProblem } from './arguments.ts';
 import { CONTENDERS, type ContenderId, WORKLOADS } from './names.ts';
 import { everything, QUICK, type Scenario, USUAL } from './scenarios.ts';
 
@@ -49,39 +48,27 @@ function settingsOf(text: string): Settings {
   );
 }
 
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        quick: flag,
-        full: flag,
-        rounds: text,
-        seconds: text,
-        only: text,
-        systems: text,
-        clients: text,
-        sizes: text,
-        settings: { ...text, multiple: true },
-        rate: text,
-        'cpu-profile': text,
-        write: flag,
-        help: { ...flag, short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageProblem((error as Error).message);
-  }
-}
+const OPTIONS = {
+  quick: FLAG,
+  full: FLAG,
+  rounds: TEXT,
+  seconds: TEXT,
+  only: TEXT,
+  systems: TEXT,
+  clients: TEXT,
+  sizes: TEXT,
+  settings: { ...TEXT, multiple: true },
+  rate: TEXT,
+  'cpu-profile': TEXT,
+  write: FLAG,
+} as const;
 
 /**
  * The command line. `undefined`: only the usage was asked for.
  * @throws UsageProblem
  */
 export function readOptions(args: readonly string[]): BenchOptions | undefined {
-  const given = parse(args);
+  const given = parsed(args, OPTIONS);
   if (given.help) return undefined;
   const { quick, full } = given;
   if (quick && full) throw new UsageProblem('--quick and --full exclude each other');

@@ -7,6 +7,7 @@ import { currentEpoch } from '../storage/redis/recover.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, remainingMs } from './deadline.ts';
 import type { Flusher } from './flusher.ts';
+import { outcomeUnknown } from './trouble.ts';
 import type { Waiters } from './waiters.ts';
 
 /** Kept back from a wait, so that a request that gives up can still ask Redis whether its epoch is current. */
@@ -65,10 +66,12 @@ export function createAcknowledge(
   };
 }
 
-/** @throws HoldfastError where the write is among those that were set aside. */
-export function requireNotSetAside(write: EntryVersion, setAside: ReadonlySet<string>): void {
-  if (setAside.size === 0 || !setAside.has(entryId(write))) return;
-  throw new HoldfastError(
+/** How far one of the writes came, or why that is an error. */
+export function levelOf(write: EntryVersion, reached: Reached): Acknowledgement | HoldfastError {
+  if (reached.level === 'unknown') return outcomeUnknown(reached.reason);
+  const { level, setAside } = reached;
+  if (setAside.size === 0 || !setAside.has(entryId(write))) return level;
+  return new HoldfastError(
     'invalid-request',
     'The write did not reach the database: PostgreSQL refused its value, or an operator discarded it. It was put into the dead letters, and the entry keeps its former value.',
   );

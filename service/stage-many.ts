@@ -8,7 +8,7 @@ import { partitionOf } from '../domain/partition.ts';
 import { RedisUnreachable } from '../storage/redis/errors.ts';
 import type { StageOutcome } from '../storage/redis/stage-outcome.ts';
 import { MAX_STAGED_TOGETHER, stageWrites } from '../storage/redis/write.ts';
-import { type Acknowledge, requireNotSetAside } from './acknowledge.ts';
+import { type Acknowledge, levelOf } from './acknowledge.ts';
 import type { BatchOperation } from './batch-operation.ts';
 import type { Context } from './context.ts';
 import { remainingMs } from './deadline.ts';
@@ -17,7 +17,7 @@ import type { WriteOptions } from './holdfast.ts';
 import type { Receipt } from './receipt.ts';
 import type { RedisPatience } from './redis-patience.ts';
 import { stageOptions } from './stage-options.ts';
-import { mistake, outcomeUnknown, writeFailure } from './trouble.ts';
+import { mistake, writeFailure } from './trouble.ts';
 
 /** One for each operation; `undefined` where nothing happened, and the operation is worth a way of its own. */
 export type StagedMany = (Receipt | HoldfastError | undefined)[];
@@ -39,6 +39,7 @@ export function createStageMany(
 ): StageMany {
   const { environment, redis, tracing } = ctx;
   const { epochs, acknowledge, patience } = deps;
+  const common = stageOptions(ctx);
 
   async function stage(
     partition: number,
@@ -48,7 +49,7 @@ export function createStageMany(
     const writes = operations.map(stagedWrite);
     try {
       const outcomes = await epochs.use(partition, deadlineAt, (epoch) =>
-        stageWrites(redis, writes, { ...stageOptions(ctx), partition, epoch }),
+        stageWrites(redis, writes, { ...common, partition, epoch }),
       );
       patience.answered();
       return outcomes;
@@ -70,14 +71,14 @@ export function createStageMany(
     outcomes?.forEach((outcome, index) => {
       const operation = operations[index];
       if (outcome.outcome !== 'staged' || operation === undefined) return;
-      const { batchId, version, value } = outcome;
-      epochs.noteVersion(partition, version);
+      const { outcome: _, batchId, ...staged } = outcome;
+      epochs.noteVersion(partition, staged.version);
       const { collection, key } = operation;
       const wanted = durability ?? collection.acknowledge;
       const same = `${batchId} ${wanted}`;
       const group = waits.get(same) ?? { batchId, wanted, writes: [] };
       if (group.writes.length === 0) waits.set(same, group);
-      group.writes.push({ index, collection: collection.name, key, version, value });
+      group.writes.push({ index, collection: collection.name, key, ...staged });
     });
     if (waits.size > 0) crashPoint('after-stage');
     await Promise.all(
@@ -85,14 +86,8 @@ export function createStageMany(
         tracing?.staged(batchId);
         const reached = await acknowledge({ partition, batchId, writes }, wanted, deadlineAt);
         for (const { index, ...write } of writes) {
-          results[index] = failed(() => {
-            if (reached.level === 'unknown') throw outcomeUnknown(reached.reason);
-            requireNotSetAside(write, reached.setAside);
-            const { value, ...of } = write;
-            return value === undefined
-              ? { ...of, state: reached.level }
-              : { ...of, state: reached.level, value };
-          });
+          const state = levelOf(write, reached);
+          results[index] = state instanceof HoldfastError ? state : { ...write, state };
         }
       }),
     );
@@ -133,7 +128,7 @@ export function createStageMany(
 interface Waits {
   readonly batchId: BatchId;
   readonly wanted: Acknowledgement;
-  readonly writes: (EntryVersion & { readonly index: number; readonly value: number | undefined })[];
+  readonly writes: (EntryVersion & { readonly index: number; readonly value?: number })[];
 }
 
 function stagedWrite(operation: BatchOperation) {
@@ -141,15 +136,6 @@ function stagedWrite(operation: BatchOperation) {
   const common = { collection: collection.name, key, ttlMs: collection.cacheTtlSeconds * 1_000 };
   if (operation.op === 'increment') return { ...common, by: operation.by };
   return { ...common, kind: collection.kind, value: operation.op === 'put' ? operation.value : null };
-}
-
-function failed(work: () => Receipt): Receipt | HoldfastError {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof HoldfastError) return error;
-    throw error;
-  }
 }
 
 function slices<T>(items: readonly T[], size: number): T[][] {

@@ -3,12 +3,13 @@ import type { Acknowledgement } from '../domain/acknowledgement.ts';
 import { satisfies } from '../domain/acknowledgement.ts';
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
+import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { type CommittedRecord, findRecord } from '../storage/postgres/idempotency-records.ts';
 import { RedisUnreachable } from '../storage/redis/errors.ts';
 import type { StageOutcome } from '../storage/redis/stage-outcome.ts';
 import { type StageOptions, stageWrite } from '../storage/redis/write.ts';
-import { type Acknowledge, requireNotSetAside } from './acknowledge.ts';
+import { type Acknowledge, levelOf } from './acknowledge.ts';
 import { putWork } from './commit-work.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
@@ -24,7 +25,6 @@ import { uniqueToken } from './tokens.ts';
 import {
   counterOverflow,
   draining,
-  outcomeUnknown,
   preconditionFailed,
   queueFull,
   redisTooSlow,
@@ -157,9 +157,9 @@ export function createWriteBehind(
     if (queued && satisfies('queued', wanted)) return receipt('queued');
     const reached = await acknowledge({ partition, batchId, writes: [write] }, wanted, options.deadlineAt);
     if (queued && (reached.level === 'unknown' || reached.level === 'cached')) return receipt('queued');
-    if (reached.level === 'unknown') throw outcomeUnknown(reached.reason);
-    requireNotSetAside(write, reached.setAside);
-    return receipt(reached.level);
+    const level = levelOf(write, reached);
+    if (level instanceof HoldfastError) throw level;
+    return receipt(level);
   }
 
   async function answer(

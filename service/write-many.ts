@@ -111,19 +111,20 @@ export function createWriteMany(
     });
     const apart = (mode: Collection['mode'], entries: readonly (readonly number[])[]) =>
       inLanes(entries, AT_ONCE[mode], (indices) => oneByOne(operations, indices, options, results));
-    const behind = [...modes['write-behind'].values()];
-    const simple = behind.filter((indices) => isSimple(operations, indices));
+    const simple: number[] = [];
+    const others: (readonly number[])[] = [];
+    for (const indices of modes['write-behind'].values()) {
+      if (isSimple(operations, indices)) simple.push(...indices);
+      else others.push(indices);
+    }
+    const atOnce = async () => {
+      const left = await together(operations, simple, options, results);
+      const alone = left.map((index) => [index]);
+      await apart('write-behind', alone);
+    };
     await Promise.all([
-      together(operations, simple.flat(), options, results).then((left) =>
-        apart(
-          'write-behind',
-          left.map((index) => [index]),
-        ),
-      ),
-      apart(
-        'write-behind',
-        behind.filter((indices) => !isSimple(operations, indices)),
-      ),
+      atOnce(),
+      apart('write-behind', others),
       apart('write-through', [...modes['write-through'].values()]),
     ]);
     return results;

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { integerOf, listOf, numberOf, oneOf, UsageProblem } from '../arguments.ts';
+import { FLAG, integerOf, listOf, numberOf, oneOf, parsed, TEXT, UsageProblem } from '../arguments.ts';
 
 /** What is measured while something grows: keys, batches that are done, processes, writes that wait. */
 export const PARTS = ['keys', 'finished', 'processes', 'backlog'] as const;
@@ -21,7 +20,7 @@ export interface GrowthOptions {
 }
 
 export const USAGE = `usage: npm run bench:growth -- [options]
-About half an hour and 5 GB of disk on a machine of two cores, unless told otherwise.
+About a quarter of an hour and 5 GB of disk on a machine of two cores, unless told otherwise.
   --only P,P,…     of the parts ${PARTS.join(', ')} these only
   --keys N,N,…     rows in the table (1000,10000,100000,1000000,10000000)
   --finished N,N,… batches that were carried before (0,1000,5000)
@@ -34,35 +33,23 @@ About half an hour and 5 GB of disk on a machine of two cores, unless told other
 /** Operations in a request, and so what the backlog is a multiple of. */
 const BATCH_OPERATIONS = 100;
 
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        only: text,
-        keys: text,
-        finished: text,
-        apis: text,
-        workers: text,
-        backlog: text,
-        seconds: text,
-        write: flag,
-        help: { ...flag, short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageProblem((error as Error).message);
-  }
-}
+const OPTIONS = {
+  only: TEXT,
+  keys: TEXT,
+  finished: TEXT,
+  apis: TEXT,
+  workers: TEXT,
+  backlog: TEXT,
+  seconds: TEXT,
+  write: FLAG,
+} as const;
 
 /**
  * The command line. `undefined`: only the usage was asked for.
  * @throws UsageProblem
  */
 export function readOptions(args: readonly string[]): GrowthOptions | undefined {
-  const given = parse(args);
+  const given = parsed(args, OPTIONS);
   if (given.help) return undefined;
   const integers = (name: string, min: number, max: number, text: string) =>
     listOf(name, text, (part) => integerOf(name, part, min, max));

@@ -1,11 +1,11 @@
 import { readEnvironment } from '../../config/environment.ts';
+import { MUTATION_OVERHEAD_BYTES } from '../../domain/batch.ts';
 
 /** What Holdfast is set to by default. */
 const { SLOTS, BATCH_MAX_ENTRIES, BATCH_MAX_BYTES } = readEnvironment({});
 
-/** What the scripts count for each entry beside its texts, and the version with its tag in front of the value. */
-const OVERHEAD_BYTES = 96;
-const MUTATION_HEAD_BYTES = '1795760793854088 d '.length;
+/** Reckoned for each entry beyond what the scripts count: a batch is never quite full. */
+const SPARE_BYTES = 19;
 
 /** Slots left free in each partition: for what is written during the measurement, and the last batch is rarely full. */
 const SPARE_SLOTS = 4;
@@ -14,7 +14,7 @@ const EVENNESS = 0.97;
 
 /** How many writes of one form a batch holds: entry ids and documents of so many bytes. */
 export function entriesPerBatch(idBytes: number, documentBytes: number): number {
-  const each = idBytes + MUTATION_HEAD_BYTES + documentBytes + OVERHEAD_BYTES;
+  const each = idBytes + documentBytes + MUTATION_OVERHEAD_BYTES + SPARE_BYTES;
   return Math.min(BATCH_MAX_ENTRIES, Math.floor(BATCH_MAX_BYTES / each));
 }
 

@@ -4,12 +4,12 @@ import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { MAX_VERSION, type Version } from '../../domain/version.ts';
-import { numberArray, textArray } from './array-literal.ts';
 import { refusable } from './commit-entry.ts';
 import { CLOCK_AHEAD_MICROS } from './commit-row.ts';
 import type { Database } from './database-types.ts';
 import { sqlState } from './errors.ts';
 import { addRecords, type CommittedRecord, findRecords } from './idempotency-records.ts';
+import { unnestEntries, unnestMutations } from './unnest.ts';
 import { byPrimaryKey } from './upsert-mutations.ts';
 
 /** One write of several that commit together. `value` is text for the row, `null` deletes; an increment says `by` instead. */
@@ -232,7 +232,7 @@ async function lockRows(
   const sorted = byPrimaryKey(refs);
   const found = await sql<Row & EntryRef>`${named('lock', kind)}
     SELECT r.collection, r.key, t.version, t.deleted, t.value
-    FROM unnest(${textArray(sorted.map((r) => r.collection))}::text[], ${textArray(sorted.map((r) => r.key))}::text[]) AS r (collection, key)
+    FROM ${unnestEntries(sorted)} AS r (collection, key)
     CROSS JOIN LATERAL (
       SELECT version, deleted, ${value} AS value FROM ${TABLES[kind]}
       WHERE collection = r.collection AND key = r.key FOR UPDATE) AS t`.execute(trx);
@@ -273,10 +273,7 @@ async function replaceRows(
 }
 
 function columns(mutations: readonly Mutation[]) {
-  return sql`unnest(
-      ${textArray(mutations.map((m) => m.collection))}::text[], ${textArray(mutations.map((m) => m.key))}::text[],
-      ${numberArray(mutations.map((m) => m.version))}::bigint[], ${textArray(mutations.map((m) => m.value))}::text[]
-    ) AS m (collection, key, version, value)`;
+  return sql`${unnestMutations(mutations)} AS m (collection, key, version, value)`;
 }
 
 /** The last statement: the stored clocks lie at or above every committed version, and the deadline has not passed. */

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 import type { EntryVersion } from '../../domain/mutation.ts';
 import type { Version } from '../../domain/version.ts';
-import { numberArray, textArray } from './array-literal.ts';
 import type { Database } from './database-types.ts';
 import type { SetAside } from './types.ts';
+import { unnestVersions } from './unnest.ts';
 
 /** What was decided before a batch came. */
 interface Decisions {
@@ -32,10 +32,7 @@ export async function decisionsOn(
 async function listedOf(trx: Kysely<Database>, mutations: readonly EntryVersion[]): Promise<SetAside[]> {
   const { rows } = await sql<SetAside>`/* read-dead-letters */
     SELECT d.collection, d.key, d.version, d.sqlstate, d.message
-    FROM unnest(
-      ${textArray(mutations.map((m) => m.collection))}::text[], ${textArray(mutations.map((m) => m.key))}::text[],
-      ${numberArray(mutations.map((m) => m.version))}::bigint[]
-    ) AS m (collection, key, version)
+    FROM ${unnestVersions(mutations)} AS m (collection, key, version)
     JOIN dead_letters AS d ON d.collection = m.collection AND d.key = m.key AND d.version = m.version`.execute(
     trx,
   );

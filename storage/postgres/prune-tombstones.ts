@@ -5,6 +5,7 @@ import type { Version } from '../../domain/version.ts';
 import type { Database } from './database-types.ts';
 import { sqlState } from './errors.ts';
 import { lockForPruning } from './partition-lock.ts';
+import { unnestEntries } from './unnest.ts';
 
 /** Batches wait while a page is deleted: some milliseconds at this size. */
 const PAGE = 500;
@@ -117,8 +118,7 @@ async function remove(
         const { rows } = await sql<{ removed: number }>`
           WITH removed AS (
             DELETE FROM ${TABLES[kind]} AS t
-            USING unnest(${ripe.map((t) => t.collection)}::text[], ${ripe.map((t) => t.key)}::text[])
-              AS ripe (collection, key)
+            USING ${unnestEntries(ripe)} AS ripe (collection, key)
             WHERE t.collection = ripe.collection AND t.key = ripe.key AND t.deleted AND t.version < ${below}
               AND NOT EXISTS (
                 SELECT FROM dead_letters AS d

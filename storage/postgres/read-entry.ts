@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
-import { textArray } from './array-literal.ts';
 import type { Database } from './database-types.ts';
 import type { Row } from './types.ts';
+import { unnestEntries } from './unnest.ts';
 
 // Whole statements per table: the leading comment names the prepared statement (see database.ts).
 const READ_ONE = {
@@ -43,7 +43,7 @@ export async function readEntries(
 ): Promise<Row[]> {
   if (refs.length === 0) return [];
   const { rows } = await sql<Omit<Row, 'kind'>>`${READ_MANY[kind]}
-    JOIN unnest(${textArray(refs.map((r) => r.collection))}::text[], ${textArray(refs.map((r) => r.key))}::text[]) AS r (collection, key)
+    JOIN ${unnestEntries(refs)} AS r (collection, key)
     ON t.collection = r.collection AND t.key = r.key`.execute(db);
   return rows.map((row) => ({ ...row, kind }));
 }

@@ -3,8 +3,8 @@ import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { Settled } from '../../domain/merge.ts';
 import type { Version } from '../../domain/version.ts';
 import { createGather } from '../gather.ts';
-import { textArray } from './array-literal.ts';
 import type { Database } from './database-types.ts';
+import { unnestEntries } from './unnest.ts';
 
 // The leading comment names the prepared statement (see database.ts): one for each table.
 const READ = {
@@ -60,13 +60,11 @@ async function readRecords(
   entries: readonly EntryRef[],
 ): Promise<Settled[]> {
   const [name, table] = READ[kind];
-  const collections = entries.map(({ collection }) => collection);
-  const keys = entries.map(({ key }) => key);
   const { rows } = await sql<Found>`${name}
     SELECT t.version, t.value::text AS value, (SELECT floor FROM pruning) AS floor,
            (SELECT array_agg(d.version) FROM dead_letters AS d
             WHERE d.collection = e.collection AND d.key = e.key) AS "setAside"
-    FROM unnest(${textArray(collections)}::text[], ${textArray(keys)}::text[]) WITH ORDINALITY AS e (collection, key, place)
+    FROM ${unnestEntries(entries)} WITH ORDINALITY AS e (collection, key, place)
     LEFT JOIN LATERAL (
       SELECT version, value FROM ${table} WHERE collection = e.collection AND key = e.key LIMIT 1) AS t ON true
     ORDER BY e.place`.execute(db);

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { Mutation } from '../../domain/mutation.ts';
-import { numberArray, textArray } from './array-literal.ts';
 import type { Database } from './database-types.ts';
+import { unnestMutations } from './unnest.ts';
 
 // A value crosses as text and is cast row by row: what is wrong with one is a data error of this statement.
 const INSERT = {
@@ -22,10 +22,7 @@ export async function upsertMutations(
   kind: EntryKind,
   mutations: readonly Mutation[],
 ): Promise<void> {
-  await sql`${INSERT[kind]} unnest(
-      ${textArray(mutations.map((m) => m.collection))}::text[], ${textArray(mutations.map((m) => m.key))}::text[],
-      ${numberArray(mutations.map((m) => m.version))}::bigint[], ${textArray(mutations.map((m) => m.value))}::text[]
-    ) AS m (collection, key, version, value)
+  await sql`${INSERT[kind]} ${unnestMutations(mutations)} AS m (collection, key, version, value)
     ON CONFLICT (collection, key) DO UPDATE SET
       version = excluded.version, value = excluded.value, deleted = excluded.deleted,
       updated_at = excluded.updated_at

@@ -11,7 +11,7 @@ export type RunScript = (
 
 /** The status word of a reply, or the reply where it is no more. @throws EpochChanged where the script found another epoch. */
 export function statusOf(reply: string | number | ScriptReply): string {
-  if (typeof reply === 'string' || typeof reply === 'number') return String(reply);
+  if (typeof reply !== 'object') return String(reply);
   const status = text(reply, 0);
   if (status === 'epoch') throw new EpochChanged(text(reply, 1));
   return status;
@@ -19,8 +19,7 @@ export function statusOf(reply: string | number | ScriptReply): string {
 
 /** A reply of several parts. @throws TypeError where it is a word or a number: a mistake in the code. */
 export function partsOf(reply: string | number | ScriptReply): ScriptReply {
-  if (typeof reply === 'string' || typeof reply === 'number')
-    throw new TypeError(`Redis script: unknown answer ${reply}`);
+  if (typeof reply !== 'object') throw new TypeError(`Redis script: unknown answer ${reply}`);
   return reply;
 }
 

@@ -127,6 +127,7 @@ export async function stageWrites(
   options: Shared,
 ): Promise<StageOutcome[]> {
   const own = { keys: [], args: [] };
-  for (const write of writes) addArguments(write, write, partitionKeys(options.partition), own);
+  const keys = partitionKeys(options.partition);
+  for (const write of writes) addArguments(write, write, keys, own);
   return await stageTogether(redis, options, writes.length, own);
 }

@@ -1,23 +1,16 @@
 import fc from 'fast-check';
-import { Client } from 'pg';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { numberArray, textArray } from '../../storage/postgres/array-literal.ts';
+import { unnestEntries } from '../../storage/postgres/unnest.ts';
 import { byPrimaryKey } from '../../storage/postgres/upsert-mutations.ts';
-import { createDatabase, type TestDatabase } from '../support/services.ts';
+import { type Fixture, migratedDatabase } from './postgres-fixture.ts';
 
-let database: TestDatabase;
-let client: Client;
-
+let fixture: Fixture;
 beforeAll(async () => {
-  database = await createDatabase();
-  client = new Client({ connectionString: database.url });
-  await client.connect();
+  fixture = await migratedDatabase();
 });
-
-afterAll(async () => {
-  await client?.end();
-  await database?.drop();
-});
+afterAll(() => fixture?.close());
 
 /** PostgreSQL has no text with U+0000. */
 const text = fc
@@ -31,8 +24,10 @@ const text = fc
 test('texts come back as they were, and null as null', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.option(text)), async (values) => {
-      const { rows } = await client.query('SELECT $1::text[] AS list', [textArray(values)]);
-      expect(rows[0].list).toEqual(values);
+      const { rows } = await sql<{ list: unknown[] }>`SELECT ${textArray(values)}::text[] AS list`.execute(
+        fixture.db,
+      );
+      expect(rows[0]?.list).toEqual(values);
     }),
     { numRuns: 500 },
   );
@@ -41,8 +36,10 @@ test('texts come back as they were, and null as null', async () => {
 test('numbers come back as they were', async () => {
   const values = [0, 1, -1, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER];
   for (const list of [values, []]) {
-    const { rows } = await client.query('SELECT $1::bigint[] AS list', [numberArray(list)]);
-    expect(rows[0].list.map(Number)).toEqual(list);
+    const { rows } = await sql<{ list: unknown[] }>`SELECT ${numberArray(list)}::bigint[] AS list`.execute(
+      fixture.db,
+    );
+    expect(rows[0]?.list.map(Number)).toEqual(list);
   }
 });
 
@@ -55,10 +52,9 @@ test('mutations are sorted as COLLATE "C" sorts their entries', async () => {
   const entry = fc.record({ collection: fc.constantFrom('carts', 'carts-b', 'orders'), key });
   await fc.assert(
     fc.asyncProperty(fc.array(entry, { maxLength: 40 }), async (entries) => {
-      const { rows } = await client.query(
-        'SELECT collection, key FROM unnest($1::text[], $2::text[]) AS e (collection, key) ORDER BY collection COLLATE "C", key COLLATE "C"',
-        [entries.map((e) => e.collection), entries.map((e) => e.key)],
-      );
+      const { rows } = await sql`
+        SELECT collection, key FROM ${unnestEntries(entries)} AS e (collection, key)
+        ORDER BY collection COLLATE "C", key COLLATE "C"`.execute(fixture.db);
       expect(byPrimaryKey(entries)).toEqual(rows);
     }),
     { numRuns: 300 },
