@@ -118,7 +118,7 @@ export function holdfastContenders(system: System, ids: readonly ContenderId[]):
 /** Starts every system that this run needs, one after the other. */
 export async function startContenders(
   services: Services,
-  { systems, settings, cpuProfile }: BenchOptions,
+  { systems, settings, profile }: BenchOptions,
 ): Promise<Contender[]> {
   const contenders: Contender[] = [];
   for (const { id } of PEERS.filter(({ id }) => systems.includes(id))) {
@@ -126,7 +126,7 @@ export async function startContenders(
   }
   const needed = HOLDFAST.some(({ id }) => systems.includes(id));
   for (const [index, own] of (needed ? settings : []).entries()) {
-    const system = await startHoldfast(services, { number: index + 1, settings: own, cpuProfile });
+    const system = await startHoldfast(services, { number: index + 1, settings: own, profile });
     const named = Object.entries(own).map(([name, value]) => ` ${name}=${value}`);
     const suffix = settings.length > 1 ? named.join('') : '';
     const lines = holdfastContenders(system, systems);

@@ -6,6 +6,7 @@ import { measure } from './measure.ts';
 import { type BenchOptions, readOptions, USAGE } from './options.ts';
 import type { Outcome } from './outcome.ts';
 import { type Cell, cellsOfRound } from './plan.ts';
+import { beginProfile } from './profile/profile.ts';
 import { report } from './report.ts';
 import { fillRequest } from './request-shape.ts';
 import type { Services } from './services.ts';
@@ -67,7 +68,9 @@ async function run(options: BenchOptions, services: Services, load: LoadProcess)
   try {
     progress('warming up');
     await warmUp(contenders, options, load);
+    const profile = options.profile && (await beginProfile(contenders, options.profile));
     const outcomes = await runRounds(contenders, options, load);
+    if (profile) for (const file of await profile()) progress(`wrote ${file}`);
     const charts = chartsOf(outcomes);
     process.stdout.write(`${report(outcomes, options, services.versions, [])}\n`);
     if (options.write) {

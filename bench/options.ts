@@ -16,8 +16,8 @@ export interface BenchOptions {
   readonly settings: readonly Settings[];
   /** Requests a second, sent on schedule; `undefined` is the closed loop. */
   readonly rate: number | undefined;
-  /** Where API and worker leave their CPU profiles at the end. */
-  readonly cpuProfile: string | undefined;
+  /** The folder for CPU profiles and for what the services were asked to do. */
+  readonly profile: string | undefined;
   readonly write: boolean;
 }
 
@@ -33,7 +33,8 @@ About ten minutes on a quiet machine, unless told otherwise.
   --sizes N,N,…         documents of so many bytes (100)
   --settings 'A=1 B=2'  a Holdfast with these settings; repeat it to compare several ('' for one with the defaults)
   --rate N              N requests a second on schedule instead of the closed loop; latencies count from the schedule
-  --cpu-profile FOLDER  API and worker write a .cpuprofile there; it costs some speed
+  --profile FOLDER      API and worker write a .cpuprofile there, and every system's commands of Redis, statements of
+                        PostgreSQL and figures of the Temporal SDK are written beside; it costs some speed
   --write               also writes docs/performance.md and its charts`;
 
 /** `PARTITIONS=4 SLOTS=8` */
@@ -59,7 +60,7 @@ const OPTIONS = {
   sizes: TEXT,
   settings: { ...TEXT, multiple: true },
   rate: TEXT,
-  'cpu-profile': TEXT,
+  profile: TEXT,
   write: FLAG,
 } as const;
 
@@ -93,7 +94,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
     systems: listOf('systems', systems, oneOf('systems', CONTENDERS)),
     settings: (given.settings ?? ['']).map(settingsOf),
     rate: given.rate === undefined ? undefined : integerOf('rate', given.rate, 1, 1_000_000),
-    cpuProfile: given['cpu-profile'],
+    profile: given.profile,
     write: given.write,
   };
 }

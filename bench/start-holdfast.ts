@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ROOT } from '../dev/clone.ts';
 import { Problem } from '../dev/problem.ts';
 import type { Child } from '../dev/services/child.ts';
+import { freePort } from '../dev/services/ports.ts';
 import { until } from '../dev/until.ts';
 import type { Settings } from './options.ts';
 import type { Services } from './services.ts';
@@ -12,8 +13,8 @@ export interface HoldfastOptions {
   /** Tells it from others in names of folders and databases. */
   readonly number: number;
   readonly settings: Settings;
-  /** The folder in which API and worker leave their CPU profiles when they end. */
-  readonly cpuProfile?: string | undefined;
+  /** The folder in which API and worker leave their CPU profiles when they end. The first worker serves its metrics, too. */
+  readonly profile?: string | undefined;
   /** Processes of each; 1 where it is left out. There may be no worker. */
   readonly apis?: number;
   readonly workers?: number;
@@ -32,7 +33,7 @@ export interface Holdfast extends System {
 
 /** Starts Holdfast as in production, on services of its own: one API process and one worker unless told otherwise. */
 export async function startHoldfast(services: Services, options: HoldfastOptions): Promise<Holdfast> {
-  const { number, settings, cpuProfile, apis = 1, workers = 1 } = options;
+  const { number, settings, profile, apis = 1, workers = 1 } = options;
   const name = `holdfast-${number}`;
   const redis = await services.newRedis(name);
   const database = await services.newDatabase(name.replace('-', '_'));
@@ -47,6 +48,7 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
     HOLDFAST_CONFIG: join(ROOT, 'holdfast.config.json'),
     ...settings,
   };
+  const metricsPort = profile === undefined ? undefined : await freePort();
   const migrate = await startProgram(services, {
     name: `${name}-migrate`,
     file: 'storage/migrate-main.js',
@@ -57,7 +59,13 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
   const running = { server: [] as Child[], worker: [] as Child[] };
   const program = (what: string, ordinal: number) => {
     const own = `${name}-${what}${ordinal === 1 ? '' : `-${ordinal}`}`;
-    return { name: own, file: `${what}/main.js`, env, nodeArgs: profileArgs(cpuProfile, own) };
+    const serves = what === 'worker' && ordinal === 1 && metricsPort !== undefined;
+    return {
+      name: own,
+      file: `${what}/main.js`,
+      env: serves ? { ...env, WORKER_METRICS_PORT: String(metricsPort) } : env,
+      nodeArgs: profileArgs(profile, own),
+    };
   };
   async function addWorker(): Promise<Child> {
     const child = await startProgram(services, program('worker', running.worker.length + 1));
@@ -88,6 +96,8 @@ export async function startHoldfast(services: Services, options: HoldfastOptions
     db: await connectDatabase(database.url),
     table: 'documents',
     redis: connectRedis(redis.url),
+    workerMetrics:
+      metricsPort === undefined || workers === 0 ? undefined : `http://127.0.0.1:${metricsPort}/metrics`,
     namespace,
     async settled() {
       const response = await fetch(`${base}/ops/v1/flush`, { method: 'POST' });

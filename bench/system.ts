@@ -18,6 +18,8 @@ export interface System {
   readonly table: 'documents' | 'entries';
   /** A connection to the Redis that it has for itself. */
   readonly redis: Redis | undefined;
+  /** Where its worker serves its metrics, those of the Temporal SDK among them; only where a profile is made. */
+  readonly workerMetrics?: string | undefined;
   /** Whether all that it acknowledged is in PostgreSQL. May take seconds to answer. */
   settled(): Promise<boolean>;
 }
