@@ -10,7 +10,7 @@ const USAGE = `usage: npm run keys -- create --name NAME --scope SCOPE [--scope 
 Makes an API key and shows it once. Only its digest belongs into the configuration file.
 
   --name   what the key is called: 1 to 64 of a-z, 0-9, "-" and "_"
-  --scope  what it may do: read:COLLECTION, write:COLLECTION, read:*, write:*, ops or metrics
+  --scope  what it may do: read:COLLECTION, write:COLLECTION, read:*, write:*, ops, codec or metrics
   --rate   requests a second; without it, what RATE_PER_SECOND says
   --burst  requests at once, after a pause; without it, twice the rate
   --write  adds the entry to this configuration file; without it, the entry is only shown`;

@@ -1,16 +1,20 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { SharedFigures } from './metrics.ts';
 
-/** Of what all processes share. Every process that is asked says the same, so across processes the maximum counts. */
+/**
+ * Of what all processes share. Every process that is asked says the same, so across processes the maximum counts; but whether a
+ * dependency answers is each process's own view.
+ */
 export function createSharedGauges(registry: Registry): (figures: SharedFigures) => void {
   const registers = [registry];
   const gauge = (name: string, help: string, ...labelNames: string[]) =>
     new Gauge({ name, help: `${help} The same on every process: use max().`, labelNames, registers });
-  const up = gauge(
-    'holdfast_dependency_up',
-    'Whether a dependency answers, as this process sees it.',
-    'dependency',
-  );
+  const up = new Gauge({
+    name: 'holdfast_dependency_up',
+    help: 'Whether a dependency answers this process: use min(), since one may be cut off alone.',
+    labelNames: ['dependency'],
+    registers,
+  });
   const pending = gauge(
     'holdfast_pending_entries',
     'Entries with a write that is not in PostgreSQL.',
