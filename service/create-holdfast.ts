@@ -102,8 +102,9 @@ export function createHoldfast(deps: {
     commitEntry: createSharedCommits(db),
   };
   const suspicion = createSuspicion(ctx);
+  const known = createEpochs(ctx);
   const topology = createTopologyGate(ctx, {
-    beforeOpen: suspicion.learn,
+    beforeOpen: async () => void (await Promise.all([suspicion.learn(), known.learn()])),
     onFatal,
     onOpen() {
       void checkFsync(ctx);
@@ -112,7 +113,7 @@ export function createHoldfast(deps: {
     },
   });
 
-  const epochs = behind(topology, createEpochs(ctx));
+  const epochs = behind(topology, known);
   const batches = createPendingBatches(ctx);
   const waiters = createWaiters();
   const offers = createOffers(ctx, waiters);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Epoch, epochNumber } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
+import { lowestEpochNumbers } from '../storage/postgres/topology.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
 import { currentEpoch } from '../storage/redis/recover.ts';
 import type { Context } from './context.ts';
@@ -16,7 +17,7 @@ const FAILED_PAUSE_MS = 200;
 
 interface PartitionState {
   epoch: Epoch | undefined;
-  /** The number of the latest epoch seen: an earlier one in Redis means an old snapshot. */
+  /** The number of the latest epoch seen: an earlier one in Redis means an old snapshot, or another, older Redis. */
   highest: number;
   seenVersion: Version;
   finding: Promise<Epoch | undefined> | undefined;
@@ -24,6 +25,8 @@ interface PartitionState {
 
 /** The epoch of every partition as this process knows it, found or recovered where it is not valid. */
 export interface Epochs {
+  /** Asks PostgreSQL, before the first use: an earlier epoch in Redis is not valid, whatever Redis says. @throws its errors. */
+  learn(): Promise<void>;
   /**
    * Runs `work` in the current epoch. Where a script finds another epoch, it certainly changed nothing, so `work` runs
    * again in the new one, after a recovery if it must be; requests wait for that within their deadline.
@@ -117,6 +120,12 @@ export function createEpochs(ctx: Context): Epochs {
   }
 
   return {
+    async learn() {
+      for (const { partition, number } of await lowestEpochNumbers(ctx.db)) {
+        const state = stateOf(partition);
+        state.highest = Math.max(state.highest, number);
+      }
+    },
     async use(partition, deadlineAt, work) {
       const state = stateOf(partition);
       for (;;) {

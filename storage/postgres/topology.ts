@@ -7,6 +7,9 @@ export interface Topology {
   readonly slots: number;
 }
 
+/** The number in an epoch's name: domain/epoch.ts. */
+const EPOCH_NUMBER = sql.raw("split_part(epoch, '-', 1)::bigint");
+
 /**
  * Compares the number of partitions and slots with what the data were written under, and records them on first use. With
  * other numbers an entry's pending writes would be looked for in the wrong partition, or in too few slots.
@@ -32,8 +35,26 @@ export async function recordTopology(db: Kysely<Database>, wanted: Topology): Pr
           UPDATE partition_clocks SET clock = highest.clock
           FROM (SELECT max(clock) AS clock FROM partition_clocks) AS highest
           WHERE partition_clocks.clock < highest.clock`.execute(trx);
+        // Redis still has the former slots, and copies of entries that changed elsewhere since: every partition is to be recovered.
+        await sql`
+          UPDATE topology SET epochs_from = highest.number + 1
+          FROM (SELECT max(${EPOCH_NUMBER}) AS number FROM partition_clocks) AS highest
+          WHERE highest.number > 0`.execute(trx);
       }
     });
+}
+
+/**
+ * For each partition the lowest number that the epoch in Redis may have: that of the fence, or where the topology was changed
+ * since, a higher one. A Redis with a lower one missed what happened meanwhile (it is an older one that came back, for instance).
+ */
+export async function lowestEpochNumbers(
+  db: Kysely<Database>,
+): Promise<readonly { readonly partition: number; readonly number: number }[]> {
+  const { rows } = await sql<{ partition: number; number: number }>`
+    SELECT partition, greatest(${EPOCH_NUMBER}, (SELECT epochs_from FROM topology)) AS number
+    FROM partition_clocks`.execute(db);
+  return rows;
 }
 
 /** What the data are written under; `undefined` before the first API process ran on this database. */

@@ -4,8 +4,10 @@ import { until } from '../../dev/until.ts';
 import { recoverPartition } from '../../service/recovery.ts';
 import { readFence } from '../../storage/postgres/fence.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
+import { recordTopology } from '../../storage/postgres/topology.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
 import { sealBatch } from '../../storage/redis/seal.ts';
+import { startRedis } from '../support/services-redis.ts';
 import {
   CARTS,
   cached,
@@ -82,6 +84,53 @@ test('rule 3: a clock of Redis that is far behind is no wait but trouble, and sa
     code: 'dependency-unavailable',
     message: expect.stringContaining('set the clocks right'),
   });
+});
+
+test('an older Redis that comes back still running is recovered: its copies are not read, and what is queued through it is persisted', async () => {
+  const before = await world.part();
+  await before.behind.write(CARTS, 'k', '"old"', cached());
+  const elsewhere = await startRedis();
+  try {
+    // All processes move to another Redis, and later back to the first one, which never ended.
+    const moved = await world.part({ REDIS_URL: elsewhere.url });
+    const { version } = await moved.behind.write(CARTS, 'k', '"new"', cached());
+    expect(await moved.flusher.flush(within(20_000))).toBe(true);
+    const back = await world.part({}, { alive: true });
+    await world.withWorker(async () => {
+      const read = await back.reader.read(CARTS, 'k', { deadlineAt: within(20_000) });
+      expect(read.state).toMatchObject({ version, value: '"new"' });
+      const written = back.behind.write(CARTS, 'other', '1', {
+        deadlineAt: within(20_000),
+        durability: 'persisted',
+      });
+      expect((await written).state).toBe('persisted');
+    });
+  } finally {
+    await elsewhere.stop();
+  }
+});
+
+test('after another topology was recorded every partition is recovered: it has the new slots, and no copy from before', async () => {
+  const part = await world.part();
+  await part.behind.write(CARTS, 'k', '"old"', cached());
+  expect(await part.flusher.flush(within(20_000))).toBe(true);
+  await world.withWorker(() =>
+    until(async () => (await world.raw.hlen('hf:{p00}:sent')) === 0, { what: 'the batch to be persisted' }),
+  );
+  const { db } = part.ctx;
+  await sql`DELETE FROM topology`.execute(db);
+  await recordTopology(db, { partitions: 1, slots: 9 });
+  await sql`UPDATE documents SET version = version + 2, value = '"written in another partition"'`.execute(db);
+  for (const process of [1, 2]) {
+    const now = await world.part({ SLOTS: '9' });
+    const { state } = await now.reader.read(CARTS, 'k', { deadlineAt: within(20_000) });
+    expect(state.value, `process ${process}`).toBe('"written in another partition"');
+    expect(await world.raw.llen('hf:{p00}:free')).toBe(9);
+  }
+  // Once is enough.
+  const { rows } = await sql`SELECT epoch FROM partition_clocks`.execute(db);
+  await epochOf(await world.part({ SLOTS: '9' }));
+  expect((await sql`SELECT epoch FROM partition_clocks`.execute(db)).rows).toEqual(rows);
 });
 
 test('rule 12: the lock is taken before any slot is asked', async () => {

@@ -211,6 +211,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       log: pino({ level: 'silent' }),
     };
     const epochs = createEpochs(ctx);
+    await epochs.learn();
     const waiters = createWaiters();
     const offers = createOffers(ctx, waiters);
     const flusher = createFlusher(ctx, epochs, offers, waiters);
