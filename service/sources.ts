@@ -91,7 +91,9 @@ export function createSources(
     );
     const inSlots = await slots.all(partition, entryId(ref));
     const { found } = await mergedWithRow(ref, collection, [...staged, ...inSlots]);
-    return found.source === 'row' ? found : { ...found, unsettled: 'somewhere' };
+    if (found.source === 'row') return found;
+    // Of a copy nobody could tell any more that its write, which no index names, may not be queued yet.
+    return { ...found, cacheable: collection.reads === 'latest', unsettled: 'somewhere' };
   }
 
   /** What a miss comes to, with what is pending of it and its record. */
@@ -110,18 +112,13 @@ export function createSources(
   return {
     async indexed(ref, collection, place, pending) {
       const mutation = await indexedMutation(entryId(ref), place.partition, pending);
+      let record: Settled;
       try {
-        const record = await ctx.readRecord(collection.kind, ref);
-        return await settle(
-          { ref, partition: place.partition, pending },
-          collection,
-          mutation,
-          record,
-          place,
-        );
+        record = await ctx.readRecord(collection.kind, ref);
       } catch (error) {
         return withoutRow(pending, mutation, error);
       }
+      return await settle({ ref, partition: place.partition, pending }, collection, mutation, record, place);
     },
     async withoutRedis(ref, collection, partition) {
       const pending = collection.mode === 'write-behind' ? await slots.all(partition, entryId(ref)) : [];
@@ -165,11 +162,14 @@ function unsettledBy(pending: Pending | undefined): { readonly unsettled?: Unset
 }
 
 /**
- * The index names the newest mutation, so it can be answered alone where PostgreSQL cannot be reached; it is not put into the
- * cache.
- * @throws `error` where there is none, or the error is another.
+ * What was staged in this epoch is the newest of its entry while the index names it, so it can be answered alone where PostgreSQL
+ * cannot be reached; it is not put into the cache. What a recovery found, or what waits while somebody wrote around Redis, may be
+ * older than the row: a write that came later and is persisted left the index.
+ * @throws `error` where there is none, it may be older, or the error is another.
  */
 function withoutRow(pending: Pending | undefined, mutation: Mutation | undefined, error: unknown): Found {
-  if (mutation === undefined || !isUnreachable(error)) throw error;
+  if (mutation === undefined || pending === undefined || pending.where === 'nowhere') throw error;
+  const newest = mutation.version > (pending.newestFrom ?? Number.POSITIVE_INFINITY);
+  if (!newest || !isUnreachable(error)) throw error;
   return { state: mutation, source: 'pending', cacheable: false, ...unsettledBy(pending) };
 }

@@ -2,6 +2,7 @@ import type { BatchId } from '../../domain/batch.ts';
 import { type EntryKind, type EntryRef, entryId } from '../../domain/entry.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import { decodeMutation, type EntryState, type Mutation, mutationTag } from '../../domain/mutation.ts';
+import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
 import { partsOf, type ScriptReply, statusOf, text } from './reply.ts';
@@ -9,8 +10,20 @@ import { answerOf } from './together.ts';
 
 /** Where the newest mutation that is not known to be persisted is. */
 export type Pending =
-  | { readonly where: 'redis'; readonly batchId: BatchId; readonly mutation: Mutation }
-  | { readonly where: 'temporal'; readonly batchId: BatchId; readonly slot: number; readonly runId: string }
+  | {
+      readonly where: 'redis';
+      readonly batchId: BatchId;
+      readonly mutation: Mutation;
+      readonly newestFrom?: Version;
+    }
+  | {
+      readonly where: 'temporal';
+      readonly batchId: BatchId;
+      readonly slot: number;
+      readonly runId: string;
+      /** Above this version it is newer than any row; else, and where it is left out, only the row tells. */
+      readonly newestFrom?: Version;
+    }
   /** The index names a batch that neither Redis nor a slot has: its release is under way. */
   | { readonly where: 'nowhere'; readonly batchId: BatchId };
 
@@ -29,17 +42,18 @@ export type Lookup =
 /** What lookup.lua answers in place of a token; no token is like it (service/tokens). */
 const HELD = 'held';
 
-/** The four fields by which lookup.lua and inspect.lua say where the pending mutation is. */
-function readPendingReply(id: string, reply: ScriptReply, at: number): Pending | undefined {
+/** The four fields by which lookup.lua and inspect.lua say where the pending mutation is, and the fifth of lookup.lua. */
+function readPendingReply(id: string, reply: ScriptReply, at: number, newestFrom = ''): Pending | undefined {
   const batchId = text(reply, at);
   const slot = text(reply, at + 1);
   const runId = text(reply, at + 2);
   const mutation = text(reply, at + 3);
   if (batchId === '') return undefined;
-  if (mutation !== '') return { where: 'redis', batchId, mutation: decodeMutation(id, mutation) };
+  const newest = newestFrom === '' ? {} : { newestFrom: Number(newestFrom) };
+  if (mutation !== '') return { where: 'redis', batchId, mutation: decodeMutation(id, mutation), ...newest };
   return slot === ''
     ? { where: 'nowhere', batchId }
-    : { where: 'temporal', batchId, slot: Number(slot), runId };
+    : { where: 'temporal', batchId, slot: Number(slot), runId, ...newest };
 }
 
 export interface LookupOptions {
@@ -91,7 +105,7 @@ export async function lookup(redis: RedisStore, ref: EntryRef, options: LookupOp
     outcome: 'miss',
     lease: lease === '' || lease === HELD ? undefined : lease,
     held: lease === HELD,
-    pending: readPendingReply(id, reply, 2),
+    pending: readPendingReply(id, reply, 2, text(reply, 6)),
   };
 }
 

@@ -57,7 +57,8 @@ export async function releaseBatch(redis: RedisStore, release: Release): Promise
         last ? message : '',
         EVENTS_CHANNEL,
         ...page.map((entry) =>
-          aside.size > 0 && aside.has(entryId(entry)) ? -entry.version : entry.version,
+          // Of a batch that is refused nothing reached its row, and a reader may have found it in its slot before.
+          release.outcome === 'refused' || aside.has(entryId(entry)) ? -entry.version : entry.version,
         ),
         ...page.flatMap((entry) => decodeRecords(entry.records).flatMap(({ key }) => [entryId(entry), key])),
       ],

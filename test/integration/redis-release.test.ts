@@ -155,6 +155,15 @@ describe('a release', () => {
     events.close();
   });
 
+  test('of a refused batch drops all copies that a reader may have made of it, but not what was written since', async () => {
+    const p = await openPartition(redis);
+    const one = await queued(p, 'a', 'b');
+    const { version } = staged(await p.put('b', '"newer"'));
+    await release(one, { outcome: 'refused' });
+    expect(await p.look('a')).toMatchObject({ outcome: 'miss', pending: undefined });
+    expect(await p.look('b')).toMatchObject({ outcome: 'hit', state: { version } });
+  });
+
   test('raises the clock to the highest version, and never lowers it', async () => {
     const p = await openPartition(redis);
     const one = await queued(p, 'a', 'b');

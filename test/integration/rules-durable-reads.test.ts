@@ -56,6 +56,24 @@ test('a read that waits has the batch flushed at once', async () => {
   expect((await read(alive, 10_000)).state.value).toBe('"staged"');
 });
 
+test('a staged write that the index no longer names is waited for, too', async () => {
+  await write('"staged"');
+  await part.ctx.redis.run(
+    'seal',
+    ['state', 'open', 'closed', 'queue', 'sent', 'free'].map((name) => `hf:{p00}:${name}`),
+    [(await world.raw.hget('hf:{p00}:state', 'epoch')) ?? '', 'p00', 4, 0, 0],
+  );
+  // A later one was queued first, and refused; its release took it out of the index.
+  const { version } = await write('"bad"');
+  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, sqlstate)
+    VALUES ('carts', 'k', 0, 'any', ${version}, 'document', 'null', '23514')`.execute(part.ctx.db);
+  await world.raw.hdel('hf:{p00}:index', 'carts/k');
+  await evict();
+  // The second look must not take a copy that the first one made for a sign that it is queued.
+  await expect(read(part, 1_500)).rejects.toMatchObject({ code: 'deadline-exceeded' });
+  expect(part.sent.filter((script) => script === 'lookup').length).toBeGreaterThan(2);
+});
+
 test('a write that was lost with the memory of Redis is never returned', async () => {
   const alive = await world.part({ FLUSH_INTERVAL_MS: '60000' }, { alive: true });
   await write('"kept"');

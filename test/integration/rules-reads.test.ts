@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
 import { until } from '../../dev/until.ts';
 import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
+import { invalidateEntries } from '../../storage/redis/invalidate.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import {
   CARTS,
@@ -151,6 +152,79 @@ test('a repair that failed does not keep its entry from being filled', async () 
   await sql`ALTER TABLE elsewhere RENAME TO counters`.execute(part.ctx.db);
   const receipt = await part.behind.increment(VIEWS, 'c', 1, { ...cached(), deadlineAt: within(3_000) });
   expect(receipt.value).toBe(1);
+});
+
+/** From now on PostgreSQL answers no read of a row. */
+function withoutRows(part: Part): void {
+  const failed = async () => {
+    throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  };
+  Object.assign(part.ctx, { readRecord: failed });
+}
+const REFUSED = { code: 'dependency-unavailable', details: { dependency: 'postgres' } };
+
+test('without PostgreSQL a pending write of this epoch is answered, in Redis or in Temporal', async () => {
+  const part = await world.part();
+  await part.behind.write(CARTS, 'k', '"queued"', cached());
+  await part.flusher.flush(within(20_000));
+  await part.behind.write(CARTS, 'other', '"staged"', cached());
+  withoutRows(part);
+  await evict('carts/k');
+  await evict('carts/other');
+  expect((await read(part, 'k')).state.value).toBe('"queued"');
+  expect((await read(part, 'other')).state.value).toBe('"staged"');
+});
+
+test.each([
+  ['Redis has lost its memory', () => world.raw.flushall()],
+  ['Redis came back with its data', () => world.restartWithData()],
+  [
+    'somebody wrote around Redis',
+    async (part: Part, version: number) =>
+      await invalidateEntries(part.ctx.redis, 0, [{ collection: 'carts', key: 'k', version }]),
+  ],
+])(
+  'without PostgreSQL a pending write is not answered where %s: a newer one may be in its row',
+  async (_how, happens) => {
+    const part = await world.part();
+    const { version } = await part.behind.write(CARTS, 'k', '"waits"', cached());
+    await part.flusher.flush(within(20_000));
+    // The newer one was persisted, and its batch is no more.
+    await sql`INSERT INTO documents (collection, key, version, value, deleted)
+      VALUES ('carts', 'k', ${version + 1}, '"newer"', false)`.execute(part.ctx.db);
+    await happens(part, version + 1);
+    await epochOf(part);
+    const { readRecord } = part.ctx;
+    withoutRows(part);
+    await evict('carts/k');
+    await expect(read(part, 'k')).rejects.toMatchObject(REFUSED);
+    Object.assign(part.ctx, { readRecord });
+    expect((await read(part, 'k')).state.value).toBe('"newer"');
+    // What is written from now on is known to be the newest again.
+    await part.behind.write(CARTS, 'k', '"latest"', cached());
+    withoutRows(part);
+    await evict('carts/k');
+    expect((await read(part, 'k')).state.value).toBe('"latest"');
+  },
+);
+
+test('a write that is known to be discarded is not answered when PostgreSQL fails in the middle of the read', async () => {
+  const part = await world.part();
+  const { version } = await part.behind.write(CARTS, 'k', '"bad"', cached());
+  await part.flusher.flush(within(20_000));
+  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, state, reason)
+    VALUES ('carts', 'k', 0, 'any', ${version}, 'document', 'null', 'discarded', 'by a test')`.execute(
+    part.ctx.db,
+  );
+  await evict('carts/k');
+  const { readRecord } = part.ctx;
+  const once: typeof readRecord = async (kind, ref) => {
+    const record = await readRecord(kind, ref);
+    withoutRows(part);
+    return record;
+  };
+  Object.assign(part.ctx, { readRecord: once });
+  await expect(read(part, 'k')).rejects.toMatchObject(REFUSED);
 });
 
 test('rule 2: after a new epoch, write-through entries are not filled for one block length; others are', async () => {

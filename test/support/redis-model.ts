@@ -27,6 +27,8 @@ export class PartitionModel {
   clock = 0;
   /** Whether fills of write-through entries still wait after the last recovery. */
   fillsWait = false;
+  /** What is pending at or below this version may be older than a row. */
+  newestFrom = 0;
   number = 0;
   open: Content = new Map();
   closed = new Map<BatchId, Content>();
@@ -166,10 +168,11 @@ export class PartitionModel {
     const batch = this.index.get(id);
     if (batch === undefined) return { lease, held, pending: undefined };
     const sent = this.sent.get(batch);
+    const { newestFrom } = this;
     if (sent?.runId !== undefined)
-      return { lease, held, pending: { batch, slot: sent.slot, runId: sent.runId } } as const;
+      return { lease, held, pending: { batch, slot: sent.slot, runId: sent.runId, newestFrom } } as const;
     const mutation = this.closed.get(batch)?.get(id) ?? this.open.get(id);
-    return { lease, held, pending: { batch, mutation } } as const;
+    return { lease, held, pending: { batch, mutation, newestFrom } } as const;
   }
 
   fill(id: string, token: string, mutation: Mutation): boolean {
@@ -333,5 +336,6 @@ export class PartitionModel {
       this.queue.push(this.openId());
       this.number += 1;
     }
+    this.newestFrom = this.clock;
   }
 }

@@ -89,5 +89,5 @@ local drain = later_decision(old[2], ARGV[9])
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'run_id', ARGV[2], 'clock', digits(clock), 'number', digits(number),
   'count', '0', 'bytes', '0', 'since', '0', 'fills_from', digits(now + tonumber(ARGV[7])),
-  'drain', drain)
+  'newest_from', digits(clock), 'drain', drain)
 return { 'ok', now }

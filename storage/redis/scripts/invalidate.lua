@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Entries were written around Redis: drops older copies, voids leases, ends the tokens of write-throughs under way (an older
--- one would cache its value over this write in its last step), and raises the clock above the versions. In whatever epoch
--- is valid. May be repeated.
+-- one would cache its value over this write in its last step), and raises the clock above the versions. What is pending below
+-- them is no longer known to be the newest. In whatever epoch is valid. May be repeated.
 --
 -- KEYS  1 state  2 blocks  3… one entry key for each entry
 -- ARGV  for each entry: id, version
@@ -24,4 +24,7 @@ for k = 3, #KEYS do
   if block then redis.call('HSET', KEYS[2], id, '0 ' .. string.match(block, ' (%d+)$')) end
 end
 raise_clock(KEYS[1], highest)
+if highest > tonumber(redis.call('HGET', KEYS[1], 'newest_from') or '0') then
+  redis.call('HSET', KEYS[1], 'newest_from', digits(highest))
+end
 return { 'ok' }

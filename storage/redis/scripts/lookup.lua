@@ -7,8 +7,9 @@
 --       flags: 'w' for a write-through entry, 'd' to learn of a hit whether its write is in Temporal yet
 -- Answers {'epoch', current} | {'ok', one for each read}:
 --       copy | {'hit', copy, batch id}: its write is staged in this batch, which is not confirmed yet |
---       {'miss', lease, batch id, slot, run id, mutation}: lease is the token where it was granted, 'held' where another
---       reader has it, '' where nobody may fill; batch id is '' where nothing is pending; the mutation is given where Redis still has it, slot and run id where Temporal has it
+--       {'miss', lease, batch id, slot, run id, mutation, newest_from}: lease is the token where it was granted, 'held' where another
+--       reader has it, '' where nobody may fill; batch id is '' where nothing is pending; the mutation is given where Redis still has it, slot and run id where Temporal has it;
+--       newest_from as the state has it, where something is pending
 -- @use missing
 local epoch = ARGV[1]
 local wrong = check_epoch(KEYS[1], epoch)

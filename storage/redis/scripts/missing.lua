@@ -1,6 +1,6 @@
 -- Of the script that reads; the loader puts it after the prelude where a script asks for it.
 
--- What a read needs to repair a miss: {'miss', lease, batch id, slot, run id, mutation}, as lookup.lua says. `ask` has epoch,
+-- What a read needs to repair a miss: {'miss', lease, batch id, slot, run id, mutation, newest_from}, as lookup.lua says. `ask` has epoch,
 -- token and life of a lease, and whether the entry is write-through; `unpacked` keeps the closed batches that this call
 -- looked into, by their ids.
 local function missing(keys, entry_key, id, ask, unpacked)
@@ -27,11 +27,12 @@ local function missing(keys, entry_key, id, ask, unpacked)
   end
 
   local batch = redis.call('HGET', keys.index, id)
-  if not batch then return { 'miss', lease, '', '', '', '' } end
+  if not batch then return { 'miss', lease, '', '', '', '', '' } end
+  local newest_from = redis.call('HGET', keys.state, 'newest_from') or ''
   local sent = redis.call('HGET', keys.sent, batch)
   if sent then
     local slot, run_id = string.match(sent, '^(%d+) confirmed (%S+)')
-    if slot then return { 'miss', lease, batch, slot, run_id, '' } end
+    if slot then return { 'miss', lease, batch, slot, run_id, '', newest_from } end
   end
   local content = unpacked[batch]
   if not content then
@@ -42,5 +43,5 @@ local function missing(keys, entry_key, id, ask, unpacked)
     unpacked[batch] = content
   end
   local mutation = content[id] or redis.call('HGET', keys.open, id) or ''
-  return { 'miss', lease, batch, '', '', mutation }
+  return { 'miss', lease, batch, '', '', mutation, newest_from }
 end

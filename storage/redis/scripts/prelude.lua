@@ -2,7 +2,8 @@
 --
 -- The keys of a partition (all carry its hash tag, so every script stays in one cluster slot):
 --   state   hash    epoch, run_id, clock, number, count, bytes, since, fills_from, drain ("<sequence> <1 or 0>": whether writes
---                   are refused while the queue empties)
+--                   are refused while the queue empties), newest_from: a pending write above this version is the newest of its
+--                   entry, others may be older than a row (found by a recovery, or there was a write around Redis since)
 --   open    hash    entry id -> mutation; the batch that takes writes. Its id is <epoch>.<partition>.<number>
 --   closed  hash    batch id -> cmsgpack of {entry id, mutation, …}; closed for writes, not yet confirmed
 --   queue   list    ids of closed batches that have no slot yet, oldest first
