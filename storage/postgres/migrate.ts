@@ -6,7 +6,7 @@ import * as decisions from './migrations/0002-decisions.ts';
 import * as tombstones from './migrations/0003-tombstones.ts';
 import * as idempotency from './migrations/0004-idempotency.ts';
 import * as operators from './migrations/0005-operators.ts';
-import * as topologyEpochs from './migrations/0007-topology-epochs.ts';
+import * as topologyEpochs from './migrations/0008-topology-epochs.ts';
 
 /** In the order in which they run. A migration that was released is never changed; add another one. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -15,7 +15,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0003-tombstones': tombstones,
   '0004-idempotency': idempotency,
   '0005-operators': operators,
-  '0007-topology-epochs': topologyEpochs,
+  '0008-topology-epochs': topologyEpochs,
 };
 
 const OLDEST_SERVER = 150_000;

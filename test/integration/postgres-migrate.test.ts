@@ -15,7 +15,7 @@ const MIGRATIONS = [
   '0003-tombstones',
   '0004-idempotency',
   '0005-operators',
-  '0007-topology-epochs',
+  '0008-topology-epochs',
 ];
 const APPLIED = MIGRATIONS.map((name) => `applied ${name}`);
 
