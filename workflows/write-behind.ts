@@ -10,7 +10,6 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PersistResult } from '../activities/create-activities.ts';
 import { entryId } from '../domain/entry.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
 import type { PackedMutations } from '../domain/packed-mutations.ts';
@@ -20,6 +19,7 @@ import { createAttempts } from './attempt.ts';
 import { createBatchContent } from './batch-content.ts';
 import { batchDetails } from './batch-details.ts';
 import { carryThrough } from './carry-through.ts';
+import { checked } from './checked-result.ts';
 import type {
   BatchInput,
   BatchResult,
@@ -61,17 +61,6 @@ function validate(request: { readonly notAfter?: number } | undefined, budgetByt
 
 function entryVersion({ collection, key, version }: Mutation): EntryVersion {
   return { collection, key, version };
-}
-
-/** An operator can complete an activity by hand, with anything: only a known outcome may end the wait for PostgreSQL. */
-function checked<T extends PersistResult>(result: T): T {
-  if (result?.outcome !== 'persisted' && result?.outcome !== 'refused') {
-    throw ApplicationFailure.nonRetryable(
-      'completed with something that is not a result of persistBatch',
-      'unknown-result',
-    );
-  }
-  return result;
 }
 
 /**

@@ -219,7 +219,16 @@ describe.each([1, 3] as const)('format %i:', (format) => {
       expect(commits).toBe(1);
     }, 30_000);
 
-    it('does not take a result that an operator made up', async () => {
+    const letter = { collection: CART.collection, key: CART.key, version: CART.version };
+    it.each([
+      ['nothing', null],
+      ['an unknown outcome', { outcome: 'done', setAside: [] }],
+      ['a bare outcome', { outcome: 'persisted' }],
+      ['dead letters that are no list', { outcome: 'persisted', setAside: {} }],
+      ['a dead letter that is nothing', { outcome: 'persisted', setAside: [letter, null] }],
+      ['a dead letter without a key', { outcome: 'refused', setAside: [{ ...letter, key: undefined }] }],
+      ['a version that is text', { outcome: 'persisted', setAside: [{ ...letter, version: '2' }] }],
+    ])('does not take a result that an operator made up: %s', async (_, madeUp) => {
       const shut = gate();
       const postgres = { calls: 0 };
       await harness.run(
@@ -236,7 +245,7 @@ describe.each([1, 3] as const)('format %i:', (format) => {
           const [activity] = (await handle.describe()).raw.pendingActivities ?? [];
           await harness.environment.client.activity.complete(
             { workflowId: handle.workflowId, activityId: activity?.activityId ?? '' },
-            null,
+            madeUp,
           );
           await reaches(handle, 'done');
           shut.open();
