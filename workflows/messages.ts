@@ -84,11 +84,17 @@ export interface RetryRequest extends UpdateRequest {
 
 /** The argument of the `discard` update. */
 export interface DiscardRequest extends UpdateRequest {
-  /** Entry ids (`collection/key`), each of them pending. */
+  /** Entry ids (`collection/key`), each of them pending, or discarded before and at least one pending. */
   readonly ids: readonly string[];
   /** Why, in 1–500 characters. Recorded in the workflow's history. */
   readonly reason: string;
 }
+
+/**
+ * The type of the failure with which an update is refused: `already-discarded` where a discard names nothing that was not
+ * discarded before. Either leaves no trace in the history.
+ */
+export type Refusal = 'refused' | 'already-discarded';
 
 /** The answer of both updates: where the batch stands right after. */
 export interface UpdateAnswer {

@@ -26,6 +26,7 @@ import type {
   BatchState,
   DiscardRequest,
   PendingAnswer,
+  Refusal,
   RetryRequest,
   StatusAnswer,
   UpdateAnswer,
@@ -45,8 +46,8 @@ const MAX_REASON_LENGTH = 500;
  */
 const HISTORY_BUDGET = { retryNow: 16 * 1024 * 1024, discard: 32 * 1024 * 1024 };
 
-function refuse(message: string): never {
-  throw ApplicationFailure.nonRetryable(message, 'refused');
+function refuse(message: string, type: Refusal = 'refused'): never {
+  throw ApplicationFailure.nonRetryable(message, type);
 }
 
 /** The checks of both updates. Runs in validators: what it refuses leaves no trace in the history. */
@@ -151,8 +152,13 @@ export async function writeBehind(input: BatchInput, packed: PackedMutations = [
         if (!Array.isArray(ids) || ids.length === 0) refuse('A discard names at least one entry.');
         if (state === 'releasing' || state === 'done') refuse('The batch is already settled in PostgreSQL.');
         const held = new Set(content.pending().map(entryId));
-        const strangers = ids.filter((id) => !held.has(id)).length;
+        const before = new Set(discarded.map(entryId));
+        const strangers = ids.filter((id) => !held.has(id) && !before.has(id)).length;
         if (strangers > 0) refuse(`${strangers} of the named entries are not pending in this batch.`);
+        // Accepted, it would interrupt an attempt for nothing, and write the batch into the history once more.
+        if (!ids.some((id) => held.has(id))) {
+          refuse('All of the named entries were discarded before. Nothing was changed.', 'already-discarded');
+        }
       },
     },
   );

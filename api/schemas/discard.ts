@@ -39,7 +39,8 @@ export const discardResult = z
         '`false`: readers may see the discarded value until the batch ends, or the request is repeated.',
     }),
     workflowTold: z.boolean().meta({
-      description: '`false`: the Temporal Web UI counts the writes as pending until the batch ends.',
+      description:
+        '`false`: the Temporal Web UI counts the writes as pending until the batch ends, or the request is repeated.',
     }),
   })
   .meta({

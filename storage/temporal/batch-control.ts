@@ -3,8 +3,9 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { HoldfastError } from '../../domain/errors.ts';
-import type { DiscardRequest, RetryRequest, UpdateAnswer } from '../../workflows/messages.ts';
+import type { DiscardRequest, Refusal, RetryRequest, UpdateAnswer } from '../../workflows/messages.ts';
 import type { Temporal } from './client.ts';
 import { isTemporalUnreachable, UnreadableBatch, withDeadline } from './errors.ts';
 
@@ -71,15 +72,28 @@ export function retryNow(
 /**
  * Tells a batch that writes of it were discarded, so that it stops carrying them. Only informs: what makes a discard is its
  * record in PostgreSQL, which must be there first. Names the run: the next batch of the slot may hold newer writes of the
- * same entries. Errors as {@link retryNow}, and `invalid-request` where the reason is empty or longer than 500 characters,
- * or an entry is not pending in the batch.
+ * same entries. May be repeated, also together with others: `undefined` where the batch knew of all of them. Errors as
+ * {@link retryNow}, and `invalid-request` where the reason is empty or longer than 500 characters, or the batch holds an
+ * entry neither as pending nor as discarded.
  */
-export function informOfDiscard(
+export async function informOfDiscard(
   temporal: Temporal,
   run: { readonly workflowId: string; readonly runId: string },
   { ids, reason }: Pick<DiscardRequest, 'ids' | 'reason'>,
   deadlineMs: number,
-): Promise<UpdateAnswer> {
+): Promise<UpdateAnswer | undefined> {
   const request = { ids, reason, notAfter: Date.now() + deadlineMs } satisfies DiscardRequest;
-  return update(temporal, run, 'discard', request, deadlineMs);
+  try {
+    return await update(temporal, run, 'discard', request, deadlineMs);
+  } catch (error) {
+    if (isRefusal(error, 'already-discarded')) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the workflow refused an update with this type of failure. */
+function isRefusal(error: unknown, type: Refusal): boolean {
+  const failed = error instanceof HoldfastError ? error.cause : undefined;
+  const refusal = failed instanceof WorkflowUpdateFailedError ? failed.cause : undefined;
+  return refusal instanceof ApplicationFailure && refusal.type === type;
 }

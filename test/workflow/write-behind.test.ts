@@ -33,6 +33,15 @@ describe.each([1, 3] as const)('format %i:', (format) => {
   const discard = (handle: BatchHandle, request: object) =>
     handle.executeUpdate<UpdateAnswer, [object]>('discard', { args: [request] });
 
+  /** How many updates and activities the history holds: the test server keeps the tasks of refused updates, too. */
+  const happened = async (handle: BatchHandle) => {
+    const { events } = await handle.fetchHistory();
+    return events?.filter(
+      (event) =>
+        event.workflowExecutionUpdateAcceptedEventAttributes ?? event.activityTaskScheduledEventAttributes,
+    ).length;
+  };
+
   /** A gate that stays shut until it is opened. */
   function gate() {
     let open = () => {};
@@ -276,6 +285,29 @@ describe.each([1, 3] as const)('format %i:', (format) => {
       expect(redis.calls.at(-1)?.setAside).toEqual([
         { collection: 'carts', key: 'b/c', version: TOMBSTONE.version },
       ]);
+    });
+
+    it('that overlaps an earlier one drops what is new; one without anything new leaves no trace', async () => {
+      const postgres = fakePostgres(() => unreachable('1 day'));
+      await harness.run(postgres, async (handle) => {
+        await reaches(handle, 'retrying');
+        await discard(handle, { ids: ['carts/a'], reason: 'poison' });
+        const overlapping = { ids: ['carts/a', 'carts/b/c'], reason: 'poison' };
+        expect(await discard(handle, overlapping)).toEqual({ state: 'retrying', pending: 1 });
+        await vi.waitFor(() => expect(postgres.calls.at(-1)?.batch.mutations).toEqual([COUNTER]));
+        const before = await happened(handle);
+        const attempts = postgres.calls.length;
+        await expect(discard(handle, overlapping)).rejects.toMatchObject({
+          cause: { type: 'already-discarded' },
+        });
+        const stranger = { ids: ['carts/a', 'carts/z'], reason: 'x' };
+        await expect(discard(handle, stranger)).rejects.toMatchObject({ cause: { type: 'refused' } });
+        expect(await happened(handle)).toBe(before);
+        expect(postgres.calls.length).toBe(attempts);
+        postgres.state.up = true;
+        await retryNow(handle);
+        expect(await handle.result()).toMatchObject({ discarded: [{ key: 'a' }, { key: 'b/c' }] });
+      });
     });
 
     it('of everything leads straight to the release', async () => {
