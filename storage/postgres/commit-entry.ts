@@ -69,6 +69,7 @@ export async function commitEntry(
 /**
  * Adds to a counter of a write-through collection, in one statement; one that does not exist counts as 0. `overflow`: the
  * result would lie outside ±(2^53 − 1); nothing was written. Not safe to repeat when the answer was lost.
+ * @throws HoldfastError `invalid-request` where a constraint refuses the result; other errors as `pg` gave them
  */
 export async function commitIncrement(
   db: Kysely<Database>,
@@ -78,14 +79,16 @@ export async function commitIncrement(
 > {
   // A tombstone holds no value, so it counts as 0 too.
   const sum = sql`(coalesce(b.value, 0)::numeric + ${commit.by}::numeric)`;
-  const answer = await commitRow(db, {
-    ...commit,
-    kind: 'counter',
-    // Never evaluated out of range: `fits` is asked first.
-    value: sql`CASE WHEN abs(${sum}) <= ${Number.MAX_SAFE_INTEGER}::numeric THEN ${sum}::bigint END`,
-    fits: sql`abs(${sum}) <= ${Number.MAX_SAFE_INTEGER}::numeric`,
-    statement: 'commit-increment',
-  });
+  const answer = await refusable(
+    commitRow(db, {
+      ...commit,
+      kind: 'counter',
+      // Never evaluated out of range: `fits` is asked first.
+      value: sql`CASE WHEN abs(${sum}) <= ${Number.MAX_SAFE_INTEGER}::numeric THEN ${sum}::bigint END`,
+      fits: sql`abs(${sum}) <= ${Number.MAX_SAFE_INTEGER}::numeric`,
+      statement: 'commit-increment',
+    }),
+  );
   if (answer.verdict === 'overflow') return { outcome: 'overflow' };
   if (answer.verdict !== 'committed') return notCommitted(answer);
   return { outcome: 'committed', created: answer.liveVersion === 0, value: Number(answer.value) };

@@ -238,6 +238,28 @@ test('an increment reaches ±(2^53 − 1) exactly, and never passes it', async (
   expect(await increment('y', 12, -1)).toEqual({ outcome: 'overflow' });
 });
 
+test('an increment whose result a constraint refuses is an invalid request, with and without an Idempotency-Key', async () => {
+  const { db } = fixture;
+  await sql`ALTER TABLE counters ADD CONSTRAINT at_most_100 CHECK (value <= 100)`.execute(db);
+  try {
+    expect(await increment('x', 10, 100)).toMatchObject({ outcome: 'committed' });
+    const idempotency = { key: 'once', fingerprint: 'f' };
+    for (const more of [{}, { idempotency }]) {
+      const error = await increment('x', 12, 1, more).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(HoldfastError);
+      expect(error).toMatchObject({
+        code: 'invalid-request',
+        message: expect.stringMatching(/at_most_100.*23514/),
+      });
+    }
+    expect(await readEntry(db, 'counter', ref('x'))).toMatchObject({ version: 10, value: '100' });
+    // The key was not used up.
+    expect(await increment('x', 14, -1, { idempotency })).toMatchObject({ outcome: 'committed', value: 99 });
+  } finally {
+    await sql`ALTER TABLE counters DROP CONSTRAINT at_most_100`.execute(db);
+  }
+});
+
 test('write-through commits and batches on the same entries do not deadlock', async () => {
   const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
   await Promise.all([
