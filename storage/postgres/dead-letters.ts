@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
 import type { BatchId } from '../../domain/batch.ts';
 import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { EntryVersion } from '../../domain/mutation.ts';
@@ -44,15 +44,22 @@ function columns(shownCharacters: number) {
 }
 
 /** A page of dead letters, oldest first. */
-export async function listDeadLetters(
-  db: Kysely<Database>,
-  { after, limit, state }: DeadLetterPage,
-): Promise<DeadLetter[]> {
-  const ofState = state === undefined ? sql`true` : sql`state = ${sql.lit(state)}`;
-  const { rows } = await sql<DeadLetter>`
-    SELECT ${columns(SHOWN_CHARACTERS)} FROM dead_letters
-    WHERE id > ${after}::bigint AND ${ofState} ORDER BY id LIMIT ${limit}::integer`.execute(db);
+export async function listDeadLetters(db: Kysely<Database>, page: DeadLetterPage): Promise<DeadLetter[]> {
+  const { rows } = await listingStatement(page).execute(db);
   return rows;
+}
+
+/** The statement of {@link listDeadLetters}. */
+export function listingStatement({ after, limit, state }: DeadLetterPage): RawBuilder<DeadLetter> {
+  const ofState = state === undefined ? sql`true` : inState(state);
+  return sql<DeadLetter>`
+    SELECT ${columns(SHOWN_CHARACTERS)} FROM dead_letters
+    WHERE id > ${after}::bigint AND ${ofState} ORDER BY id LIMIT ${limit}::integer`;
+}
+
+/** Not as a parameter: each state has an index of its own, which a plan for any state cannot use. */
+function inState(state: DeadLetter['state']) {
+  return sql`state = ${sql.lit(state)}`;
 }
 
 /** One dead letter with its whole value; `undefined` where there is none with this id. */
@@ -81,11 +88,16 @@ const COUNTED = 100_000;
 export async function countDeadLetters(
   db: Kysely<Database>,
 ): Promise<{ readonly dead: number; readonly discarded: number }> {
-  const counted = (state: DeadLetter['state']) =>
-    sql`(SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = ${state} LIMIT ${COUNTED}::integer) AS t)::integer`;
-  const { rows } = await sql<{ dead: number; discarded: number }>`
-    SELECT ${counted('dead')} AS dead, ${counted('discarded')} AS discarded`.execute(db);
+  const { rows } = await countingStatement().execute(db);
   return rows[0] ?? { dead: 0, discarded: 0 };
+}
+
+/** The statement of {@link countDeadLetters}. */
+export function countingStatement(): RawBuilder<{ dead: number; discarded: number }> {
+  // By id, or a table of which most is wanted would be read from its beginning instead of the index.
+  const counted = (state: DeadLetter['state']) => sql`(SELECT count(*) FROM (
+    SELECT FROM dead_letters WHERE ${inState(state)} ORDER BY id LIMIT ${COUNTED}::integer) AS t)::integer`;
+  return sql`SELECT ${counted('dead')} AS dead, ${counted('discarded')} AS discarded`;
 }
 
 /** Which write a dead letter is about; `undefined` where there is none with this id. */

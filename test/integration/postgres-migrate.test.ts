@@ -15,6 +15,7 @@ const MIGRATIONS = [
   '0003-tombstones',
   '0004-idempotency',
   '0005-operators',
+  '0006-discarded',
   '0008-topology-epochs',
 ];
 const APPLIED = MIGRATIONS.map((name) => `applied ${name}`);
