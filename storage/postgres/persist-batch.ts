@@ -6,6 +6,7 @@ import { mergeMutations } from '../../domain/merge.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import { decisionsOn } from './decisions.ts';
+import { isDataError } from './errors.ts';
 import { recordWrites } from './idempotency-records.ts';
 import { sharedWithDecisions } from './partition-lock.ts';
 import { withoutPruned } from './prune-floor.ts';
@@ -20,6 +21,9 @@ const MAX_TRIES = 5;
  * Carries a whole batch into PostgreSQL in one transaction. Safe to repeat, to reorder and to run in parallel with any
  * other batch. What PostgreSQL refuses for what it holds is set aside in `dead_letters`; what is listed there already is
  * skipped; the rest commits. A batch of an epoch that ended without adopting it is refused, for good.
+ *
+ * Constraints and triggers that somebody deferred speak at the commit, about no statement: then the transaction is run once
+ * more with each looking at each statement.
  *
  * @param options.signal ends the call at once with the signal's reason; the transaction then stops before its next
  * statement, or still commits, which a repetition finds out
@@ -38,14 +42,25 @@ export async function persistBatch(
 
 async function persist(db: Kysely<Database>, batch: Batch, signal?: AbortSignal): Promise<PersistOutcome> {
   const mutations = byPrimaryKey(mergeMutations(batch.mutations));
+  let immediate = false;
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    let committing = false;
     try {
       return await db
         .transaction()
         .setIsolationLevel('read committed')
-        .execute((trx) => persistIn(trx, batch, mutations, signal));
+        .execute(async (trx) => {
+          signal?.throwIfAborted();
+          if (immediate) await sql`SET CONSTRAINTS ALL IMMEDIATE`.execute(trx);
+          const outcome = await persistIn(trx, batch, mutations, signal);
+          committing = true;
+          return outcome;
+        });
     } catch (error) {
-      if (!(error instanceof AdoptedMeanwhile)) throw error;
+      // The server said no to the commit, so nothing of it is there.
+      const deferred: boolean = committing && !immediate && isDataError(error);
+      if (!deferred && !(error instanceof AdoptedMeanwhile)) throw error;
+      immediate ||= deferred;
     }
   }
   throw new Error('the fence of the partition keeps changing');
