@@ -133,7 +133,11 @@ const schema = z.object({
   /** The whole of a request. */
   REQUEST_DEADLINE_MS: integer(10_000, 100, 120_000),
   REDIS_TIMEOUT_MS: integer(2_000, 10, 60_000),
-  POSTGRES_TIMEOUT_MS: integer(5_000, 10, 60_000),
+  /**
+   * Of one statement. At most two thirds of what an attempt to persist a batch has (30 s, `workflows/activity-options.ts`): it
+   * must end with PostgreSQL's own error, not with a bare timeout, while its statement still runs and holds its locks.
+   */
+  POSTGRES_TIMEOUT_MS: integer(5_000, 10, 20_000),
   POSTGRES_POOL_SIZE: integer(20, 1, 500),
   /** One start, describe or history call. */
   TEMPORAL_TIMEOUT_MS: integer(5_000, 10, 60_000),

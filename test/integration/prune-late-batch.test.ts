@@ -23,7 +23,7 @@ let part: Part;
 beforeEach(async () => {
   world = await createWorld();
   // What is slow here is the machine.
-  const patient = { TEMPORAL_TIMEOUT_MS: '30000', REDIS_TIMEOUT_MS: '20000', POSTGRES_TIMEOUT_MS: '30000' };
+  const patient = { TEMPORAL_TIMEOUT_MS: '30000', REDIS_TIMEOUT_MS: '20000', POSTGRES_TIMEOUT_MS: '20000' };
   part = await world.part({ TOMBSTONE_MIN_AGE_MS: '0', REQUEST_DEADLINE_MS: '100', ...patient });
 });
 afterEach(() => world.close());

@@ -16,7 +16,7 @@ const AGE = {
   // What is slow here is the machine.
   TEMPORAL_TIMEOUT_MS: '30000',
   REDIS_TIMEOUT_MS: '20000',
-  POSTGRES_TIMEOUT_MS: '30000',
+  POSTGRES_TIMEOUT_MS: '20000',
 };
 const HOUR_MICROS = 3_600_000_000;
 

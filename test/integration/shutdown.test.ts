@@ -101,7 +101,7 @@ describe('an API that is asked to stop', () => {
 
   test.each(SERVICES)('ends in time while %s takes what is sent and never answers', async (name) => {
     // Statements that hang are still under way when everything else has ended.
-    const api = await system.startApi({ POSTGRES_TIMEOUT_MS: '60000' });
+    const api = await system.startApi({ POSTGRES_TIMEOUT_MS: '20000' });
     const keys = [1, 2, 3].map((i) => `${name}-${i}`);
     for (const key of keys)
       await call('PUT', cart(api, key), { body: 1, headers: { prefer: 'durability=cached' } });

@@ -89,6 +89,7 @@ describe('problems', () => {
     ['PORT', '1e3', 'must be a whole number'],
     ['PORT', ' 80', 'must be a whole number'],
     ['SLOTS', '1', 'must be at least 2'],
+    ['POSTGRES_TIMEOUT_MS', '20001', 'must be at most 20000'],
     ['CORS_ORIGINS', '*', '"*" is no origin such as https://app.example.com'],
     ['CORS_ORIGINS', 'https://a.example,null', '"null" is no origin such as https://app.example.com'],
     [
