@@ -87,7 +87,7 @@ function isRaised({ routine, where }: DatabaseError): boolean {
 }
 
 /** The server's message without anything that it quotes from a statement's values. */
-export function refusalMessage(error: DatabaseError): string {
+export function refusalMessage(error: Pick<DatabaseError, 'code' | 'message'>): string {
   // In these classes what is quoted names tables, columns, constraints, roles or databases.
   const quotesOnlyNames = /^(08|0A|23|25|28|3D|3F|40|42501|42P01|42703|53|54|55|57)/.test(error.code ?? '');
   const line = error.message.split('\n', 1)[0] ?? '';

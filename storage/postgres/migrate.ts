@@ -7,6 +7,7 @@ import * as tombstones from './migrations/0003-tombstones.ts';
 import * as idempotency from './migrations/0004-idempotency.ts';
 import * as operators from './migrations/0005-operators.ts';
 import * as discarded from './migrations/0006-discarded.ts';
+import * as oneByOne from './migrations/0007-one-by-one.ts';
 import * as topologyEpochs from './migrations/0008-topology-epochs.ts';
 
 /** In the order in which they run. A migration that was released is never changed; add another one. */
@@ -17,6 +18,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0004-idempotency': idempotency,
   '0005-operators': operators,
   '0006-discarded': discarded,
+  '0007-one-by-one': oneByOne,
   '0008-topology-epochs': topologyEpochs,
 };
 

@@ -5,20 +5,20 @@ import type { Mutation } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import { isDataError, refusalMessage, serverError } from './errors.ts';
 import { readEntry } from './read-entry.ts';
+import { type RefusedMutation, upsertEach } from './upsert-each.ts';
 import { upsertMutations } from './upsert-mutations.ts';
 
-/** A mutation and why PostgreSQL refused it. */
-export interface RefusedMutation {
-  readonly mutation: Mutation;
-  readonly sqlstate: string;
-  readonly message: string;
-}
+/**
+ * Of so many at most, a statement that was refused is tried again row by row on the server, a subtransaction for each.
+ * PostgreSQL keeps 64 of these in memory for a session: one poison write among thousands leaves no more.
+ */
+const ROW_BY_ROW = 64;
 
 /**
- * Writes what can be written and returns the rest. A data error is narrowed down by halving, under savepoints, until the
- * offending mutations stand alone: about 2·log2(n) statements for each. The order of the rows, and with it the order of
- * their locks, stays the same throughout. Not among the rest is what its row has, or has a newer version of. Any other
- * error is thrown as it is.
+ * Writes what can be written and returns the rest. A data error is narrowed down by halving, under savepoints, and row by
+ * row in the end: about 5·log2(n / 64) + 6 statements for one offending mutation, and n / 7 where all of them offend. The
+ * order of the rows, and with it the order of their locks, stays the same throughout. Not among the rest is what its row
+ * has, or has a newer version of. Any other error is thrown as it is.
  * @param signal looked at before each statement
  */
 export async function upsertOrRefuse(
@@ -27,28 +27,43 @@ export async function upsertOrRefuse(
   mutations: readonly Mutation[],
   signal?: AbortSignal,
 ): Promise<RefusedMutation[]> {
-  if (mutations.length === 0) return [];
+  const [mutation] = mutations;
+  if (mutation === undefined) return [];
+  const refusal = await refusalOf(trx, signal, () => upsertMutations(trx, kind, mutations));
+  if (refusal === undefined) return [];
+  if (mutations.length === 1) {
+    // Taken before PostgreSQL began to refuse such values, or lost to a newer version: then nothing is missing.
+    const row = await readEntry(trx, kind, mutation);
+    if (row !== undefined && row.version >= mutation.version) return [];
+    return [{ mutation, sqlstate: refusal.code, message: refusalMessage(refusal) }];
+  }
+  if (mutations.length <= ROW_BY_ROW) {
+    let refused: readonly RefusedMutation[] = [];
+    const failed = await refusalOf(trx, signal, async () => {
+      refused = await upsertEach(trx, kind, mutations);
+    });
+    if (failed === undefined) return [...refused];
+    // Among them is one that no statement can carry: halving finds it.
+  }
+  const middle = mutations.length >>> 1;
+  const first = await upsertOrRefuse(trx, kind, mutations.slice(0, middle), signal);
+  return [...first, ...(await upsertOrRefuse(trx, kind, mutations.slice(middle), signal))];
+}
+
+/** Runs `work`; where that ends with a data error, takes back what it wrote, and answers the error. Throws any other. */
+async function refusalOf(trx: Kysely<Database>, signal: AbortSignal | undefined, work: () => Promise<void>) {
   signal?.throwIfAborted();
   await sql`SAVEPOINT rows`.execute(trx);
   try {
-    await upsertMutations(trx, kind, mutations);
+    await work();
   } catch (error) {
     const refusal = serverError(error);
     if (refusal === undefined || !isDataError(refusal)) throw error;
     await sql`ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows`.execute(trx);
-    const [mutation] = mutations;
-    if (mutation !== undefined && mutations.length === 1) {
-      // Taken before PostgreSQL began to refuse such values, or lost to a newer version: then nothing is missing.
-      const row = await readEntry(trx, kind, mutation);
-      if (row !== undefined && row.version >= mutation.version) return [];
-      return [{ mutation, sqlstate: refusal.code, message: refusalMessage(refusal) }];
-    }
-    const middle = mutations.length >>> 1;
-    const first = await upsertOrRefuse(trx, kind, mutations.slice(0, middle), signal);
-    return [...first, ...(await upsertOrRefuse(trx, kind, mutations.slice(middle), signal))];
+    return refusal;
   }
   await sql`RELEASE SAVEPOINT rows`.execute(trx);
-  return [];
+  return undefined;
 }
 
 /** Records refused mutations, sorted by primary key. One that is recorded already keeps its first reason. */

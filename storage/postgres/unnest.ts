@@ -19,9 +19,16 @@ export function unnestVersions(entries: readonly EntryVersion[]) {
   return sql`unnest(${collections(entries)}::text[], ${keys(entries)}::text[], ${versions(entries)}::bigint[])`;
 }
 
+type Written = EntryVersion & Pick<Mutation, 'value'>;
+
 /** Rows of collection, key, version and value, as text. */
-export function unnestMutations(mutations: readonly (EntryVersion & Pick<Mutation, 'value'>)[]) {
+export function unnestMutations(mutations: readonly Written[]) {
+  return sql`unnest(${mutationArrays(mutations)})`;
+}
+
+/** The arrays of {@link unnestMutations}, as arguments. */
+export function mutationArrays(mutations: readonly Written[]) {
   const values = textArray(mutations.map((mutation) => mutation.value));
-  return sql`unnest(
-    ${collections(mutations)}::text[], ${keys(mutations)}::text[], ${versions(mutations)}::bigint[], ${values}::text[])`;
+  return sql`
+    ${collections(mutations)}::text[], ${keys(mutations)}::text[], ${versions(mutations)}::bigint[], ${values}::text[]`;
 }

@@ -16,6 +16,7 @@ const MIGRATIONS = [
   '0004-idempotency',
   '0005-operators',
   '0006-discarded',
+  '0007-one-by-one',
   '0008-topology-epochs',
 ];
 const APPLIED = MIGRATIONS.map((name) => `applied ${name}`);

@@ -60,6 +60,54 @@ test('several poisoned mutations among a thousand good ones are set aside, the o
   );
 });
 
+/** The database, and how many statements it was asked for. */
+function counting() {
+  const asked = { statements: 0 };
+  const db = fixture.db.withPlugin({
+    transformQuery({ node }) {
+      asked.statements += 1;
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  });
+  return { db, asked };
+}
+
+test.each([
+  ['none of them', () => false, 11],
+  ['one of them', (i: number) => i === 1_234, 100],
+  ['every seventh', (i: number) => i % 7 === 3, 700],
+  ['all of them', () => true, 700],
+])('a batch of 4,000 needs few round trips to PostgreSQL, where it refuses %s', async (_, isPoison, few) => {
+  const { db, asked } = counting();
+  const mutations = Array.from({ length: 4_000 }, (_, i) => {
+    if (i % 2) return count(`k${i}`, 2, isPoison(i) ? '9007199254740992' : '1');
+    return put(`k${i}`, 2, isPoison(i) ? '"\\u0000"' : '1');
+  });
+  const poison = mutations.filter((_, i) => isPoison(i));
+  const outcome = await persistBatch(db, batchOf(mutations));
+  expect(asked.statements).toBeLessThan(few);
+  const setAside = outcome.outcome === 'persisted' ? outcome.setAside : [];
+  const reasonOf = ({ kind }: Mutation) => (kind === 'document' ? '22P05' : '23514');
+  expect(setAside.map((s) => `${s.key} ${s.sqlstate}`).sort()).toEqual(
+    poison.map((m) => `${m.key} ${reasonOf(m)}`).sort(),
+  );
+  expect(await rowCount('dead_letters')).toBe(poison.length);
+  expect((await rowCount('documents')) + (await rowCount('counters'))).toBe(4_000 - poison.length);
+});
+
+test('what was refused in a crowd has the reason that it has alone', async () => {
+  const reasons = async (mutations: readonly Mutation[]) => {
+    const outcome = await persistBatch(fixture.db, batchOf(mutations));
+    const setAside = outcome.outcome === 'persisted' ? outcome.setAside : [];
+    return setAside.map(({ key, sqlstate, message }) => [key, sqlstate, message]);
+  };
+  const crowd = POISON.map(([m]) => m).filter(({ key }) => key !== 'p-raw-nul');
+  const alone = (await Promise.all(crowd.map((m) => reasons([{ ...m, version: 1 }])))).flat();
+  expect(alone).toHaveLength(crowd.length);
+  expect((await reasons(crowd)).sort()).toEqual(alone.sort());
+});
+
 test('a dead letter keeps the value as it was sent, and its reason never quotes it', async () => {
   await persistBatch(fixture.db, batchOf(POISON.map(([m]) => m)));
   const { rows } = await sql<{ key: string; value: string; kind: string; message: string }>`
