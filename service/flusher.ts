@@ -2,6 +2,7 @@ import { crashPoint } from '../config/crash-points.ts';
 import { slotWorkflowId } from '../config/temporal-names.ts';
 import type { BatchId } from '../domain/batch.ts';
 import { parseBatchId } from '../domain/batch.ts';
+import { epochNumber } from '../domain/epoch.ts';
 import { adoptBatch, sealBatch } from '../storage/redis/seal.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
@@ -31,7 +32,7 @@ interface PartitionFlusher {
   /** When the timer fires, and whether the open batch gathers on purpose until then. */
   timerAt: number;
   gathering: boolean;
-  /** The batch that took this process's last write: a later one means that it was closed. */
+  /** The latest batch that this process staged into: a later one means that it was closed. */
   openBatch: BatchId | undefined;
   /** The next batch is sealed when so many writes wait to be queued, at the latest when its time is over. */
   expected: { readonly writes: number; arrived(): void } | undefined;
@@ -43,12 +44,13 @@ export interface Flusher {
   /** A slot may have become free. */
   wake(partition: number): void;
   /**
-   * Offers what waits, up to the last batch that this process staged into: a process that ends must not chase what others
-   * go on staging. Answers whether all of that was offered before the deadline.
+   * Offers what waits, up to the last batch that this process staged into, and nothing of a partition into which it staged
+   * nothing: a process that ends must not chase what others go on staging. Answers whether all of that was offered before
+   * the deadline.
    */
   flush(deadlineAt: number): Promise<boolean>;
-  /** The same for one partition, up to `last`, or all that waits. @throws as {@link Epochs.use}. */
-  flushThrough(partition: number, last: BatchId | undefined, deadlineAt: number): Promise<boolean>;
+  /** The same for one partition, up to `last`, whoever staged into it. @throws as {@link Epochs.use}. */
+  flushThrough(partition: number, last: BatchId, deadlineAt: number): Promise<boolean>;
   stop(): void;
 }
 
@@ -185,18 +187,14 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     }
   }
 
-  async function flushThrough(
-    partition: number,
-    last: BatchId | undefined,
-    deadlineAt: number,
-  ): Promise<boolean> {
+  async function flushThrough(partition: number, last: BatchId, deadlineAt: number): Promise<boolean> {
     while (performance.now() < deadlineAt) {
       const sealed = await epochs.use(partition, deadlineAt, (epoch) =>
         sealBatch(ctx.redis, { partition, epoch, slots: SLOTS, gatherMinMs: 0, gatherMaxMs: 0 }),
       );
       if (sealed.outcome !== 'sealed') return sealed.outcome !== 'full';
       await offers.offer(sealed.sealed);
-      if (last !== undefined && notBefore(sealed.sealed.batch.id, last)) return true;
+      if (isThrough(sealed.sealed.batch.id, sealed.left, last)) return true;
     }
     return false;
   }
@@ -218,11 +216,10 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     staged(partition, batchId, waits) {
       const state = partitions[partition];
       if (state === undefined) return;
-      const closedOne =
-        state.openBatch !== undefined &&
-        state.openBatch !== batchId &&
-        (parseBatchId(batchId)?.number ?? 0) > 0;
-      state.openBatch = batchId;
+      // A repeated answer may be about a batch that was closed long ago.
+      const later = state.openBatch === undefined || isLater(batchId, state.openBatch);
+      const closedOne = later && state.openBatch !== undefined && (parseBatchId(batchId)?.number ?? 0) > 0;
+      if (later) state.openBatch = batchId;
       if (state.expected !== undefined && waiters.waitingForQueue(partition) >= state.expected.writes) {
         state.expected.arrived();
       }
@@ -242,8 +239,9 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
     flushThrough,
     async flush(deadlineAt) {
       let left = false;
-      for (let partition = 0; partition < PARTITIONS; partition++) {
-        if (!(await flushThrough(partition, partitions[partition]?.openBatch, deadlineAt))) left = true;
+      for (const [partition, { openBatch }] of partitions.entries()) {
+        if (openBatch === undefined) continue;
+        if (!(await flushThrough(partition, openBatch, deadlineAt))) left = true;
         if (performance.now() >= deadlineAt) return false;
       }
       return !left;
@@ -256,8 +254,18 @@ export function createFlusher(ctx: Context, epochs: Epochs, offers: Offers, wait
   };
 }
 
-/** Of one epoch, and sealed as late or later: batches are sealed in the order of their numbers. */
-function notBefore(batchId: BatchId, other: BatchId): boolean {
+/** Whether one batch of a partition opened after another: numbers grow within an epoch, and an epoch's with each recovery. */
+function isLater(batchId: BatchId, other: BatchId): boolean {
   const [one, two] = [parseBatchId(batchId), parseBatchId(other)];
-  return one !== undefined && two !== undefined && one.epoch === two.epoch && one.number >= two.number;
+  if (one === undefined || two === undefined) return false;
+  return one.epoch === two.epoch ? one.number > two.number : epochNumber(one.epoch) > epochNumber(two.epoch);
+}
+
+/**
+ * Whether everything up to `last` was sealed once this one is. Batches are sealed in the order of their numbers. What survived
+ * from an older epoch has other names, but is closed: once nothing closed is left, it was sealed, too.
+ */
+function isThrough(batchId: BatchId, left: number, last: BatchId): boolean {
+  if (parseBatchId(batchId)?.epoch !== parseBatchId(last)?.epoch) return left === 0;
+  return !isLater(last, batchId);
 }
