@@ -182,6 +182,8 @@ function failure(result: Exclude<TogetherOutcome, { outcome: 'committed' | 'repe
       return ofOperation(refusal(result), result.index, 'by');
     case 'superseded':
       return refusal({ outcome: 'superseded', version: Math.max(...result.versions) });
+    case 'overtaken':
+      return refusal({ outcome: 'superseded', version: 0 });
     case 'too-late':
       return refusal(result);
   }

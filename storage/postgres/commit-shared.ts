@@ -22,9 +22,9 @@ export type CommitEntry = (commit: EntryCommit) => Promise<Answer>;
 
 /**
  * Commits of single entries that come at about the same time share a transaction (group commit). What one of them cannot
- * have (a refused value, a row that is newer or locked, a deadline) undoes it before anything is written, and then each is
- * committed by itself. A commit in doubt is in doubt for all of them. Writes with a condition or an Idempotency-Key are
- * always by themselves.
+ * have (a refused value, a row that is newer, locked or just appears, a deadline) undoes it before anything is written, and
+ * then each is committed by itself. A commit in doubt is in doubt for all of them. Writes with a condition or an
+ * Idempotency-Key are always by themselves.
  */
 export function createSharedCommits(db: Kysely<Database>): CommitEntry {
   const alone = (commit: EntryCommit): Promise<Answer> => commitEntry(db, commit);

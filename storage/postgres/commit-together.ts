@@ -42,6 +42,8 @@ export type TogetherOutcome =
   | { readonly outcome: 'repeated'; readonly records: readonly CommittedRecord[] }
   /** Rows have these versions or newer ones; take versions above them, and repeat. In the order of the writes. */
   | { readonly outcome: 'superseded'; readonly versions: readonly Version[] }
+  /** Rows or records of others appeared each time: nothing was decided, and it may be repeated. */
+  | { readonly outcome: 'overtaken' }
   | { readonly outcome: 'precondition-failed'; readonly index: number; readonly version: Version }
   | { readonly outcome: 'overflow'; readonly index: number }
   | { readonly outcome: 'too-late' }
@@ -91,8 +93,9 @@ export async function commitTogether(db: Kysely<Database>, commit: CommitTogethe
       );
     } catch (error) {
       if (sqlState(error) === TOO_LATE) return { outcome: 'too-late' };
-      const again = error instanceof RowAppeared || sqlState(error) === DEADLOCK;
-      if (again && tries < TRIES) continue;
+      const appeared = error instanceof RowAppeared;
+      if ((appeared || sqlState(error) === DEADLOCK) && tries < TRIES) continue;
+      if (appeared) return { outcome: 'overtaken' };
       if (sent || error instanceof HoldfastError) throw error;
       return { outcome: 'failed', error };
     }

@@ -222,6 +222,25 @@ test('atomic increments are exact, and other writes of the entries take part', a
   expect(Number(await value(BALANCES, 'sum-b'))).toBe(0 - together!);
 });
 
+test('an atomic batch that others overtake each time did not happen, and may be repeated', async () => {
+  await sql`CREATE FUNCTION always_faster() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RETURN NULL; END $$`.execute(part.ctx.db);
+  await sql`CREATE TRIGGER always_faster BEFORE INSERT ON documents FOR EACH ROW
+    WHEN (NEW.key LIKE 'overtaken-%') EXECUTE FUNCTION always_faster()`.execute(part.ctx.db);
+  const batch = [put(ORDERS, 'overtaken-a', '1'), put(ORDERS, 'overtaken-b', '1')];
+  try {
+    await expect(part.together(batch, cached())).rejects.toMatchObject({
+      code: 'dependency-unavailable',
+      message: expect.stringContaining('did not happen'),
+      details: { dependency: 'postgres', retryAfterSeconds: 1 },
+    });
+  } finally {
+    await sql`DROP FUNCTION always_faster CASCADE`.execute(part.ctx.db);
+  }
+  expect(await blocks()).toBe(0);
+  expect(await part.together(batch, cached())).toMatchObject([{ created: true }, { created: true }]);
+});
+
 test('a crash between commit and settle leaves misses, and never a stale hit', async () => {
   await part.through.write(ORDERS, 'crash-a', '"before"', cached());
   const [committed, never] = [gate(), gate()];

@@ -135,6 +135,26 @@ test('writes with a condition or an Idempotency-Key are by themselves', async ()
   expect(await transactions()).toBe(2);
 });
 
+test('where rows of others appear each time, nothing is in doubt: each is committed by itself', async () => {
+  // What the shared statement sees where somebody else is always faster: a row that it could not insert.
+  await sql`CREATE FUNCTION always_faster() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF current_query() LIKE '/* insert-documents */%' THEN RETURN NULL; END IF; RETURN NEW; END $$`.execute(
+    fixture.db,
+  );
+  await sql`CREATE TRIGGER always_faster BEFORE INSERT ON documents
+    FOR EACH ROW EXECUTE FUNCTION always_faster()`.execute(fixture.db);
+  try {
+    const answers = await Promise.allSettled([commit(put('a', 4, '1')), commit(put('b', 4, '1'))]);
+    expect(answers).toEqual([
+      { status: 'fulfilled', value: created },
+      { status: 'fulfilled', value: created },
+    ]);
+    expect(await transactions()).toBe(2);
+  } finally {
+    await sql`DROP FUNCTION always_faster CASCADE`.execute(fixture.db);
+  }
+});
+
 test('while PostgreSQL does not answer, none of them is said to be committed', async () => {
   const broken = createSharedCommits(fixture.open({ timeoutMs: 200 }));
   const release = await holding(sql`LOCK TABLE pruning IN ACCESS EXCLUSIVE MODE`);
