@@ -32,44 +32,59 @@ export function followBatches(ctx: Context, epochs: Epochs, waiters: Waiters, fl
     () => ask(0),
   );
 
-  async function askPartition(partition: number, batchIds: BatchId[]): Promise<void> {
+  function failed(error: unknown): void {
+    ctx.log.debug({ err: error }, 'could not ask how batches come along');
+  }
+
+  /** Does the work unless the partition's last one is still under way. */
+  function unlessUnderWay(underWay: Set<number>, partition: number, work: () => Promise<void>): void {
+    if (underWay.has(partition)) return;
+    underWay.add(partition);
+    work()
+      .catch(failed)
+      .finally(() => underWay.delete(partition));
+  }
+
+  const askingRedis = new Set<number>();
+  const askingPostgres = new Set<number>();
+
+  async function askPartition(partition: number, batchIds: readonly BatchId[]): Promise<void> {
     const { epoch, progress } = await epochs.use(
       partition,
       performance.now() + ctx.environment.REDIS_TIMEOUT_MS,
       async (epoch) => ({ epoch, progress: await batchProgress(ctx.redis, partition, epoch, batchIds) }),
     );
+    const gone: BatchId[] = [];
     for (const [i, batchId] of batchIds.entries()) {
       const state = progress[i];
       if (state === 'queued') waiters.tell(batchId, { event: 'queued' });
       // Of an older epoch and not adopted by this one: nobody can tell what became of it.
       else if (parseBatchId(batchId)?.epoch !== epoch) waiters.tell(batchId, { event: 'unknown' });
-      else if (state === 'gone') {
-        const waiting = waiters.writesOf(batchId);
-        const setAside = new Set((await deadLettersOf(ctx.db, batchId, waiting)).map(entryId));
-        waiters.tell(batchId, { event: 'persisted', setAside });
+      else if (state === 'gone') gone.push(batchId);
+    }
+    // By itself: without PostgreSQL it takes long or fails, and what Redis alone can tell must not wait for it.
+    if (gone.length > 0) unlessUnderWay(askingPostgres, partition, () => tellPersisted(gone));
+  }
+
+  async function tellPersisted(batchIds: readonly BatchId[]): Promise<void> {
+    for (const batchId of batchIds) {
+      const waiting = waiters.writesOf(batchId);
+      // They may have given up while another batch was asked about.
+      if (waiting.length === 0) continue;
+      try {
+        const setAside = await deadLettersOf(ctx.db, batchId, waiting);
+        waiters.tell(batchId, { event: 'persisted', setAside: new Set(setAside.map(entryId)) });
+      } catch (error) {
+        failed(error);
       }
     }
   }
 
-  let asking = false;
-  async function askAll(ageMs: number): Promise<void> {
-    if (asking) return;
-    asking = true;
-    try {
-      // Side by side: a partition that cannot be used just now must not keep the others' writes waiting.
-      const asked = [...waiters.overdue(ageMs)].map(([partition, batchIds]) =>
-        askPartition(partition, batchIds),
-      );
-      const failed = (await Promise.allSettled(asked)).find((one) => one.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-    } finally {
-      asking = false;
-    }
-  }
+  /** Each partition for itself: one that cannot be used just now must not keep the others' writes waiting. */
   function ask(ageMs: number): void {
-    askAll(ageMs).catch((error: unknown) =>
-      ctx.log.debug({ err: error }, 'could not ask how batches come along'),
-    );
+    for (const [partition, batchIds] of waiters.overdue(ageMs)) {
+      unlessUnderWay(askingRedis, partition, () => askPartition(partition, batchIds));
+    }
   }
 
   const timer = setInterval(() => ask(ASK_MS), ASK_MS);
