@@ -1,6 +1,6 @@
 import { crashPoint } from '../config/crash-points.ts';
 import type { Acknowledgement } from '../domain/acknowledgement.ts';
-import type { BatchId } from '../domain/batch.ts';
+import { type BatchId, mutationBytes } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
@@ -97,12 +97,14 @@ export function createStageMany(
   return async (operations, options) => {
     const results: StagedMany = operations.map(() => undefined);
     if (remainingMs(options.deadlineAt) <= 0) return results;
-    const parts = new Map<number, number[]>();
-    operations.forEach(({ collection, key }, index) => {
-      const partition = partitionOf(entryId({ collection: collection.name, key }), environment.PARTITIONS);
+    const parts = new Map<number, Placed[]>();
+    operations.forEach((operation, index) => {
+      const id = entryId({ collection: operation.collection.name, key: operation.key });
+      const partition = partitionOf(id, environment.PARTITIONS);
+      const placed = { index, bytes: mutationBytes(id, operation.op === 'put' ? operation.value : null) };
       const part = parts.get(partition);
-      if (part === undefined) parts.set(partition, [index]);
-      else part.push(index);
+      if (part === undefined) parts.set(partition, [placed]);
+      else part.push(placed);
     });
     const some = async (partition: number, indices: readonly number[]) => {
       const of = indices.flatMap((index) => operations[index] ?? []);
@@ -117,12 +119,16 @@ export function createStageMany(
       }
     };
     await Promise.all(
-      [...parts].flatMap(([partition, indices]) =>
-        slices(indices, MAX_STAGED_TOGETHER).map((slice) => some(partition, slice)),
-      ),
+      [...parts].flatMap(([partition, placed]) => slices(placed).map((slice) => some(partition, slice))),
     );
     return results;
   };
+}
+
+/** An operation, by its index in the request, and what it weighs. */
+interface Placed {
+  readonly index: number;
+  readonly bytes: number;
 }
 
 interface Waits {
@@ -138,8 +144,20 @@ function stagedWrite(operation: BatchOperation) {
   return { ...common, kind: collection.kind, value: operation.op === 'put' ? operation.value : null };
 }
 
-function slices<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
-    items.slice(i * size, (i + 1) * size),
-  );
+/** Cuts operations into what one script takes, in their order: indices. */
+function slices(placed: readonly Placed[]): number[][] {
+  const { entries, bytes } = MAX_STAGED_TOGETHER;
+  const lists: number[][] = [];
+  let sum = 0;
+  for (const one of placed) {
+    const list = lists.at(-1);
+    sum += one.bytes;
+    if (list !== undefined && list.length < entries && sum <= bytes) {
+      list.push(one.index);
+    } else {
+      lists.push([one.index]);
+      sum = one.bytes;
+    }
+  }
+  return lists;
 }

@@ -34,7 +34,8 @@ export type Together = (call: TogetherCall) => Promise<TogetherReply>;
 
 /** A longer script would hold up all of Redis. */
 export const MAX_CALLS = 128;
-const MAX_CHARACTERS = 1_048_576;
+/** Of the calls' arguments; a single call may have more. */
+export const MAX_BYTES = 1_048_576;
 
 export function createTogether(run: RunScript): Together {
   return createGather<TogetherCall, TogetherReply>(
@@ -75,7 +76,7 @@ function countOf({ count = 1 }: TogetherCall): number {
 
 /** The share of what one script may carry. */
 function weight(call: TogetherCall): number {
-  let characters = 0;
-  for (const arg of call.args) if (typeof arg === 'string') characters += arg.length;
-  return Math.max(characters / MAX_CHARACTERS, countOf(call) / MAX_CALLS);
+  let bytes = 0;
+  for (const arg of call.args) if (typeof arg === 'string') bytes += Buffer.byteLength(arg);
+  return Math.max(bytes / MAX_BYTES, countOf(call) / MAX_CALLS);
 }

@@ -8,7 +8,7 @@ import type { RedisStore } from './client.ts';
 import { type PartitionKeys, partitionKeys } from './keys.ts';
 import { number, partsOf, text } from './reply.ts';
 import { type StageOutcome, stageOutcome } from './stage-outcome.ts';
-import { MAX_CALLS } from './together.ts';
+import { MAX_BYTES, MAX_CALLS } from './together.ts';
 
 /** What every staged write says about where and how. */
 export interface StageOptions {
@@ -114,8 +114,8 @@ export async function stageWrite(
   return outcome;
 }
 
-/** How many writes {@link stageWrites} takes. */
-export const MAX_STAGED_TOGETHER = MAX_CALLS;
+/** What {@link stageWrites} takes: so many writes, and so many bytes as `mutationBytes` counts them; a single one may have more. */
+export const MAX_STAGED_TOGETHER: BatchLimits = { entries: MAX_CALLS, bytes: MAX_BYTES };
 
 /**
  * Stages writes of one partition, without conditions and Idempotency-Keys, in their order: one outcome for each.

@@ -46,6 +46,24 @@ test('many entries take few scripts, and each gets its own receipt, in order', a
   expect(versions).toEqual(new Set(['0']));
 });
 
+test('no script carries more than 1 MiB, in bytes and not in characters', async () => {
+  const large = (i: number) => `"${i} ${'\u20ac'.repeat(100_000)}"`;
+  const keys = Array.from({ length: 12 }, (_, i) => `large-${i}`);
+  // Of about 300 KB each: three of them fit, and what is small goes beside them.
+  const operations = keys.map((key, i) => put(key, large(i))).concat(puts('beside-large', 12));
+  const counts = [0, 0];
+  for (const key of keys) counts[partitionOf(entryId({ collection: 'carts', key }), 2)]! += 1;
+  const before = alive.sent.length;
+  const results = await alive.many(operations, cached());
+  expect(results.map((one) => [(one as Receipt).key, (one as Receipt).state])).toEqual(
+    operations.map(({ key }) => [key, 'cached']),
+  );
+  const stages = alive.sent.slice(before).filter((script) => script === 'stage');
+  expect(stages.length).toBeGreaterThanOrEqual(counts.reduce((sum, count) => sum + Math.ceil(count / 3), 0));
+  for (const [i, key] of keys.entries()) expect(await value(key)).toBe(large(i));
+  expect(await value('beside-large-11')).toBe('11');
+});
+
 test('a batch that fills up on the way is closed, and what went into the next one says so', async () => {
   const small = await world.part({ BATCH_MAX_ENTRIES: '7' }, { alive: true });
   const results = await small.many(puts('closing', 40), queued());
