@@ -67,7 +67,7 @@ export function createCacheAccess(
         // A new token for each try: a lookup that was given up may still be under way, and must not renew a lease in use.
         const began = performance.now();
         try {
-          const looked = await epochs.use(partition, deadlineAt, async (epoch) => ({
+          return await epochs.use(partition, deadlineAt, async (epoch) => ({
             epoch,
             found: await run({
               partition,
@@ -78,8 +78,6 @@ export function createCacheAccess(
               durable: collection.reads === 'durable',
             }),
           }));
-          patience.answered();
-          return looked;
         } catch (error) {
           if (!(error instanceof RedisUnavailable || error instanceof RedisOutcomeUnknown)) throw error;
           // What is cached and not yet queued, only Redis knows: a broken connection is worth a short wait.

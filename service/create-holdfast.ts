@@ -118,7 +118,7 @@ export function createHoldfast(deps: {
   const waiters = createWaiters();
   const offers = createOffers(ctx, waiters);
   const flusher = createFlusher(ctx, epochs, offers, waiters);
-  const patience = createRedisPatience();
+  const patience = createRedisPatience(redis);
   const slots = createSlotLookups(ctx);
   const cache = createCacheAccess(ctx, { epochs, patience });
   const sources = createSources(ctx, { epochs, batches, slots });
@@ -128,7 +128,7 @@ export function createHoldfast(deps: {
   const direct = createDirectWrites(ctx, { repairs, slots });
   const acknowledge = createAcknowledge(ctx, { waiters, flusher });
   const writeBehind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience });
-  const stageMany = createStageMany(ctx, { epochs, acknowledge, patience });
+  const stageMany = createStageMany(ctx, { epochs, acknowledge });
   const writeThrough = createWriteThrough(ctx, { epochs, direct, patience });
   const explain = createExplain(ctx, epochs, batches);
   const stopFollowing = followBatches(ctx, epochs, waiters, flusher);

@@ -1,3 +1,4 @@
+import type { RedisStore } from '../storage/redis/client.ts';
 import { RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
 
 /** A connection that broke is back within this where Redis is well, in ms. */
@@ -8,21 +9,17 @@ export const RECONNECT_PAUSE_MS = 20;
 
 /** How long Redis has been away for this process, so that a broken connection is told from an outage. */
 export interface RedisPatience {
-  /** Redis answered. */
-  answered(): void;
   /** A call that began then (`performance.now()`) failed. Whether to wait for the connection: Redis is not away for long. */
   failed(error: unknown, began: number): boolean;
 }
 
-export function createRedisPatience(): RedisPatience {
+/** Whoever is answered ends an outage: after it there may be no reads and writes for long, but the flusher always looks. */
+export function createRedisPatience(redis: Pick<RedisStore, 'answeredAt'>): RedisPatience {
   let awaySince: number | undefined;
   return {
-    answered() {
-      awaySince = undefined;
-    },
     failed(error, began) {
       if (!(error instanceof RedisUnavailable || error instanceof RedisOutcomeUnknown)) return false;
-      awaySince ??= began;
+      if (awaySince === undefined || redis.answeredAt() > awaySince) awaySince = began;
       return performance.now() - awaySince < RECONNECT_MS;
     },
   };

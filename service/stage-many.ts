@@ -15,7 +15,6 @@ import { remainingMs } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import type { WriteOptions } from './holdfast.ts';
 import type { Receipt } from './receipt.ts';
-import type { RedisPatience } from './redis-patience.ts';
 import { stageOptions } from './stage-options.ts';
 import { mistake, writeFailure } from './trouble.ts';
 
@@ -34,11 +33,10 @@ export function createStageMany(
   deps: {
     readonly epochs: Epochs;
     readonly acknowledge: Acknowledge;
-    readonly patience: RedisPatience;
   },
 ): StageMany {
   const { environment, redis, tracing } = ctx;
-  const { epochs, acknowledge, patience } = deps;
+  const { epochs, acknowledge } = deps;
   const common = stageOptions(ctx);
 
   async function stage(
@@ -48,11 +46,9 @@ export function createStageMany(
   ): Promise<StageOutcome[] | undefined> {
     const writes = operations.map(stagedWrite);
     try {
-      const outcomes = await epochs.use(partition, deadlineAt, (epoch) =>
+      return await epochs.use(partition, deadlineAt, (epoch) =>
         stageWrites(redis, writes, { ...common, partition, epoch }),
       );
-      patience.answered();
-      return outcomes;
     } catch (error) {
       if (error instanceof RedisUnreachable) return undefined;
       throw writeFailure(error);

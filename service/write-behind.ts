@@ -88,7 +88,6 @@ export function createWriteBehind(
             once,
           }),
         );
-        patience.answered();
       } catch (error) {
         // Only what certainly was not sent may be sent again, or go another way.
         if (error instanceof RedisUnreachable) {

@@ -90,7 +90,6 @@ export function createWriteThrough(
             blockMs: blockMs(environment),
           }),
         );
-        patience.answered();
         if (ticket !== undefined) return ticket;
         late += 1;
       } catch (error) {

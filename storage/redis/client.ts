@@ -30,6 +30,8 @@ export interface RedisStore {
   estimatedTime(): number;
   /** When a lost connection last came back (`performance.now()`, ms); long ago where none was lost. */
   reconnectedAt(): number;
+  /** When a script was last answered, whoever ran it (`performance.now()`, ms); long ago where none was. */
+  answeredAt(): number;
   /** Notes a Redis time that a script answered. */
   learnTime(micros: number): void;
   /**
@@ -96,6 +98,7 @@ export function connectRedis(options: RedisOptions): RedisStore {
   let serverMayDiffer = true;
   let connections = 0;
   let reconnectedAt = Number.NEGATIVE_INFINITY;
+  let answeredAt = Number.NEGATIVE_INFINITY;
   const monotonic = () => performance.now() * 1_000;
 
   redis.on('ready', () => {
@@ -124,7 +127,9 @@ export function connectRedis(options: RedisOptions): RedisStore {
 
   const run: RunScript = async (name, keys, args) => {
     try {
-      return await evaluate(script(name), [keys.length, ...keys, ...args]);
+      const reply = await evaluate(script(name), [keys.length, ...keys, ...args]);
+      answeredAt = performance.now();
+      return reply;
     } catch (error) {
       throw classifyRedisError(error);
     }
@@ -145,6 +150,7 @@ export function connectRedis(options: RedisOptions): RedisStore {
     estimatedTime: () =>
       offset === Number.NEGATIVE_INFINITY ? Date.now() * 1_000 : Math.floor(offset + monotonic()),
     reconnectedAt: () => reconnectedAt,
+    answeredAt: () => answeredAt,
     learnTime(micros) {
       const seen = micros - monotonic();
       offset = serverMayDiffer ? seen : Math.max(offset, seen);

@@ -215,7 +215,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const waiters = createWaiters();
     const offers = createOffers(ctx, waiters);
     const flusher = createFlusher(ctx, epochs, offers, waiters);
-    const patience = createRedisPatience();
+    const patience = createRedisPatience(store);
     const batches = createPendingBatches(ctx);
     const suspicion = createSuspicion(ctx);
     const slots = createSlotLookups(ctx);
@@ -225,7 +225,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
     const reader = createReader(ctx, { cache, sources, settling, suspicion });
     const direct = createDirectWrites(ctx, { repairs: createCacheRepairs(ctx), slots });
     const acknowledge = createAcknowledge(ctx, { waiters, flusher });
-    const stageMany = createStageMany(ctx, { epochs, acknowledge, patience });
+    const stageMany = createStageMany(ctx, { epochs, acknowledge });
     const behind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
     const writer = { 'write-behind': behind, 'write-through': through };
