@@ -111,7 +111,10 @@ export async function recoverPartition(
       counterRows: counterRows.map((row) => ({ id: entryId(row), version: row.version })),
       drain: await readDraining(ctx.db),
     });
-    if (!installed) return undefined;
+    if (!installed) {
+      void giveBack(ctx, partition, token);
+      return undefined;
+    }
     crashPoint('after-install');
     ctx.metrics.recovered(partition);
     ctx.log.info(

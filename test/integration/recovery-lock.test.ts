@@ -82,13 +82,14 @@ describe('two processes, one of them in the middle of a recovery', () => {
   });
 });
 
+const NOTHING_SEEN = { minEpochNumber: 0, seenVersion: 0 };
+
 describe('a recovery that takes longer than the life of its lock', () => {
   let world: World;
   beforeEach(async () => {
     world = await createWorld();
   });
   afterEach(() => world.close());
-  const NOTHING_SEEN = { minEpochNumber: 0, seenVersion: 0 };
 
   test('keeps it, and ends well', async () => {
     const [part, other] = [await world.part(), await world.part()];
@@ -125,4 +126,24 @@ describe('a recovery that takes longer than the life of its lock', () => {
     expect(await recoverPartition(part.ctx, 0, NOTHING_SEEN)).toBeDefined();
     expect(renewals()).toBeLessThanOrEqual(after + 1);
   });
+});
+
+test('a recovery that finds another run id when it installs gives its lock back', async () => {
+  const world = await createWorld();
+  try {
+    const [part, other] = [await world.part(), await world.part()];
+    // As after a restart with all data, the lock included.
+    const { redis } = part.ctx;
+    const restarted: typeof redis = {
+      ...redis,
+      run: (name, keys, args) =>
+        redis.run(name, keys, name === 'install' ? args.with(1, 'f'.repeat(40)) : args),
+    };
+    expect(await recoverPartition({ ...part.ctx, redis: restarted }, 0, NOTHING_SEEN)).toBeUndefined();
+    // Long before it would have run out.
+    await until(async () => (await world.raw.exists(LOCK)) === 0, { what: 'the lock', timeoutMs: 1_000 });
+    expect(await recoverPartition(other.ctx, 0, NOTHING_SEEN)).toBeDefined();
+  } finally {
+    await world.close();
+  }
 });
