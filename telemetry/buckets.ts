@@ -8,4 +8,4 @@ export const LONG_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 6
 export const BATCH_ENTRIES = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 10_000];
 
 /** Up to the largest `BATCH_MAX_BYTES`. */
-export const BATCH_BYTES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((kib) => kib * 1_024);
+export const BATCH_BYTES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024].map((kib) => kib * 1_024);
