@@ -4,6 +4,7 @@ import { cutOffScenarios } from './cut-off.ts';
 import { dataScenarios } from './data.ts';
 import { deliveryScenarios } from './delivery.ts';
 import { durableScenarios } from './durable.ts';
+import { formerRedisScenarios } from './former-redis.ts';
 import { limitScenarios } from './limits.ts';
 import { maintenanceScenarios } from './maintenance.ts';
 import { operatorScenarios } from './operator.ts';
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...deliveryScenarios,
   ...workflowScenarios,
   ...recoveryScenarios,
+  ...formerRedisScenarios,
   ...cutOffScenarios,
   ...durableScenarios,
   ...operatorScenarios,
