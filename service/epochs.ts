@@ -1,31 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Epoch, epochNumber } from '../domain/epoch.ts';
+import type { Epoch } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
-import { lowestEpochNumbers } from '../storage/postgres/topology.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
 import { currentEpoch } from '../storage/redis/recover.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
+import { createKnownEpochs, type PartitionState } from './known-epochs.ts';
 import { recoverPartition } from './recovery.ts';
 import { unavailable } from './trouble.ts';
 
 /** How long to leave another process to its recovery before looking again. */
 const BUSY_PAUSE_MS = 50;
+/** How long to wait for PostgreSQL before an epoch is taken as Redis has it. */
+const LEARN_MS = 1_000;
 /** A recovery that failed is tried again after this, or up to twice this: what it needs may be on its knees. */
 const FAILED_PAUSE_MS = 200;
 
-interface PartitionState {
-  epoch: Epoch | undefined;
-  /** The number of the latest epoch seen: an earlier one in Redis means an old snapshot, or another, older Redis. */
-  highest: number;
-  seenVersion: Version;
-  finding: Promise<Epoch | undefined> | undefined;
-}
-
 /** The epoch of every partition as this process knows it, found or recovered where it is not valid. */
 export interface Epochs {
-  /** Asks PostgreSQL, before the first use: an earlier epoch in Redis is not valid, whatever Redis says. @throws its errors. */
+  /** Asks PostgreSQL, before the first use, and by itself whenever the epoch changes: an earlier one is not valid, whatever Redis says. @throws its errors. */
   learn(): Promise<void>;
   /**
    * Runs `work` in the current epoch. Where a script finds another epoch, it certainly changed nothing, so `work` runs
@@ -41,26 +35,11 @@ export interface Epochs {
 }
 
 export function createEpochs(ctx: Context): Epochs {
-  const partitions: PartitionState[] = [];
-  const stateOf = (partition: number): PartitionState => {
-    const known = partitions[partition];
-    if (known !== undefined) return known;
-    const fresh: PartitionState = { epoch: undefined, highest: 0, seenVersion: 0, finding: undefined };
-    partitions[partition] = fresh;
-    return fresh;
-  };
-
-  function accept(state: PartitionState, epoch: Epoch | undefined): Epoch | undefined {
-    if (epoch === undefined || epochNumber(epoch) < state.highest) {
-      state.epoch = undefined;
-      return undefined;
-    }
-    state.highest = epochNumber(epoch);
-    state.epoch = epoch;
-    return epoch;
-  }
+  const { stateOf, accept, learn } = createKnownEpochs(ctx);
 
   async function find(partition: number, state: PartitionState): Promise<Epoch | undefined> {
+    // What Redis says of itself is held against the fence; without PostgreSQL nothing can have moved it.
+    await beforeDeadline(learn(), performance.now() + LEARN_MS).catch(() => {});
     const { epoch } = await currentEpoch(ctx.redis, partition);
     const found =
       accept(state, epoch) ??
@@ -120,12 +99,7 @@ export function createEpochs(ctx: Context): Epochs {
   }
 
   return {
-    async learn() {
-      for (const { partition, number } of await lowestEpochNumbers(ctx.db)) {
-        const state = stateOf(partition);
-        state.highest = Math.max(state.highest, number);
-      }
-    },
+    learn,
     async use(partition, deadlineAt, work) {
       const state = stateOf(partition);
       for (;;) {
@@ -134,7 +108,8 @@ export function createEpochs(ctx: Context): Epochs {
           return await work(epoch);
         } catch (error) {
           if (!(error instanceof EpochChanged)) throw error;
-          if (state.epoch === epoch) accept(state, error.current === '' ? undefined : error.current);
+          // Another one is looked at anew: it may be that of an older Redis.
+          if (state.epoch === epoch) state.epoch = undefined;
           if (remainingMs(deadlineAt) <= 0) await pause(0, deadlineAt);
         }
       }

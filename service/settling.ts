@@ -5,7 +5,7 @@ import { partitionOf } from '../domain/partition.ts';
 import type { Context } from './context.ts';
 import { pause, remainingMs } from './deadline.ts';
 import type { Flusher } from './flusher.ts';
-import type { Unsettled } from './sources.ts';
+import type { Unsettled } from './found.ts';
 import type { Waiters } from './waiters.ts';
 
 const LOOK_AGAIN_MS = 50;

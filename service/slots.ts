@@ -1,3 +1,4 @@
+import type { BatchId } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import { mergeMutations } from '../domain/merge.ts';
 import type { Mutation } from '../domain/mutation.ts';
@@ -16,12 +17,15 @@ export async function occupiedSlots(ctx: Context, partition: number): Promise<Oc
   });
 }
 
+/** A mutation that waits in a slot, and the batch there. */
+export type Waiting = Mutation & { readonly batchId: BatchId };
+
 /** Looks into the slots for single entries. Callers share a look that begins after they came. */
 export interface SlotLookups {
   /** Every mutation of one entry that waits in any slot of its partition. @throws as {@link readSlots}. */
-  all(partition: number, id: string): Promise<Mutation[]>;
+  all(partition: number, id: string): Promise<Waiting[]>;
   /** Those of several entries. @throws as {@link readSlots}. */
-  allOf(partition: number, ids: ReadonlySet<string>): Promise<Mutation[]>;
+  allOf(partition: number, ids: ReadonlySet<string>): Promise<Waiting[]>;
   /** The newest of those of one entry. @throws as {@link readSlots}. */
   newest(partition: number, id: string): Promise<Mutation | undefined>;
 }
@@ -29,9 +33,11 @@ export interface SlotLookups {
 export function createSlotLookups(ctx: Context): SlotLookups {
   // Without Redis every read and every direct write needs all slots, which is some dozens of calls to Temporal.
   const look = shareNext((partition) => occupiedSlots(ctx, partition));
-  async function allOf(partition: number, ids: ReadonlySet<string>): Promise<Mutation[]> {
+  async function allOf(partition: number, ids: ReadonlySet<string>): Promise<Waiting[]> {
     const slots = await look(partition);
-    return slots.flatMap(({ mutations }) => mutations.filter((m) => ids.has(entryId(m))));
+    return slots.flatMap(({ batchId, mutations }) =>
+      mutations.filter((m) => ids.has(entryId(m))).map((m) => ({ ...m, batchId })),
+    );
   }
   const all = (partition: number, id: string) => allOf(partition, new Set([id]));
   return {

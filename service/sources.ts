@@ -1,27 +1,15 @@
 import type { BatchId } from '../domain/batch.ts';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
-import { mergePending, type Settled } from '../domain/merge.ts';
-import type { EntryState, Mutation } from '../domain/mutation.ts';
-import { isUnreachable } from '../storage/postgres/errors.ts';
+import type { Settled } from '../domain/merge.ts';
+import type { Mutation } from '../domain/mutation.ts';
+import { batchProgress } from '../storage/redis/confirm.ts';
 import { type Pending, stagedMutations } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
+import { type Found, merged, unsettledBy, withoutRow } from './found.ts';
 import type { PendingBatches } from './pending-batches.ts';
 import type { SlotLookups } from './slots.ts';
-
-/** The batch that a value still waits for to be in Temporal, or that it waits somewhere that is not known. */
-export type Unsettled = BatchId | 'somewhere';
-
-/** What a read that misses the cache found. */
-export interface Found {
-  readonly state: EntryState;
-  readonly source: 'pending' | 'row';
-  /** Whether it may be put into the cache. */
-  readonly cacheable: boolean;
-  /** Given where the value is not known to be at least queued. */
-  readonly unsettled?: Unsettled;
-}
 
 export interface Sources {
   /** The pending write that the index names, then the row. @throws as Redis, Temporal and PostgreSQL do. */
@@ -92,8 +80,22 @@ export function createSources(
     const inSlots = await slots.all(partition, entryId(ref));
     const { found } = await mergedWithRow(ref, collection, [...staged, ...inSlots]);
     if (found.source === 'row') return found;
+    if (collection.reads === 'latest') return { ...found, unsettled: 'somewhere' };
+    const holder = inSlots.find(({ version }) => version === found.state.version)?.batchId;
+    if (holder !== undefined && (await isQueued(holder, { partition, deadlineAt }))) return found;
     // Of a copy nobody could tell any more that its write, which no index names, may not be queued yet.
-    return { ...found, cacheable: collection.reads === 'latest', unsettled: 'somewhere' };
+    return { ...found, cacheable: false, unsettled: 'somewhere' };
+  }
+
+  /** Whether Redis knows that Temporal has the batch. One that it does not know of may still be refused. */
+  async function isQueued(
+    batchId: BatchId,
+    { partition, deadlineAt }: { readonly partition: number; readonly deadlineAt: number },
+  ): Promise<boolean> {
+    const [progress] = await epochs.use(partition, deadlineAt, (epoch) =>
+      batchProgress(ctx.redis, partition, epoch, [batchId]),
+    );
+    return progress === 'queued';
   }
 
   /** What a miss comes to, with what is pending of it and its record. */
@@ -147,29 +149,4 @@ export function createSources(
       );
     },
   };
-}
-
-function merged(
-  record: Settled,
-  pending: readonly Mutation[],
-): { readonly found: Found; readonly hidden: boolean } {
-  const { state, from, hidden } = mergePending(record, pending);
-  return { found: { state, source: from, cacheable: true }, hidden };
-}
-
-function unsettledBy(pending: Pending | undefined): { readonly unsettled?: Unsettled } {
-  return pending?.where === 'redis' ? { unsettled: pending.batchId } : {};
-}
-
-/**
- * What was staged in this epoch is the newest of its entry while the index names it, so it can be answered alone where PostgreSQL
- * cannot be reached; it is not put into the cache. What a recovery found, or what waits while somebody wrote around Redis, may be
- * older than the row: a write that came later and is persisted left the index.
- * @throws `error` where there is none, it may be older, or the error is another.
- */
-function withoutRow(pending: Pending | undefined, mutation: Mutation | undefined, error: unknown): Found {
-  if (mutation === undefined || pending === undefined || pending.where === 'nowhere') throw error;
-  const newest = mutation.version > (pending.newestFrom ?? Number.POSITIVE_INFINITY);
-  if (!newest || !isUnreachable(error)) throw error;
-  return { state: mutation, source: 'pending', cacheable: false, ...unsettledBy(pending) };
 }

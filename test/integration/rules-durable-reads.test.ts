@@ -74,6 +74,20 @@ test('a staged write that the index no longer names is waited for, too', async (
   expect(part.sent.filter((script) => script === 'lookup').length).toBeGreaterThan(2);
 });
 
+test('a queued write beneath one that was set aside is returned, without waiting until it is persisted', async () => {
+  await write('"queued"');
+  await flush();
+  const { version } = await write('"bad"');
+  await flush();
+  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, state, reason)
+    VALUES ('carts', 'k', 0, 'any', ${version}, 'document', 'null', 'discarded', 'by a test')`.execute(
+    part.ctx.db,
+  );
+  await world.raw.hdel('hf:{p00}:index', 'carts/k');
+  await evict();
+  expect((await read(part, 5_000)).state.value).toBe('"queued"');
+});
+
 test('a write that was lost with the memory of Redis is never returned', async () => {
   const alive = await world.part({ FLUSH_INTERVAL_MS: '60000' }, { alive: true });
   await write('"kept"');

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
+import { epochNumber, nextEpoch } from '../../domain/epoch.ts';
 import { recoverPartition } from '../../service/recovery.ts';
-import { readFence } from '../../storage/postgres/fence.ts';
+import { readFence, replaceFence } from '../../storage/postgres/fence.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
@@ -108,6 +109,25 @@ test('an older Redis that comes back still running is recovered: its copies are 
   } finally {
     await elsewhere.stop();
   }
+});
+
+test('an epoch that the fence has left behind is not taken again, although no recovery came to its end since', async () => {
+  const part = await world.part();
+  const epoch = await epochOf(part);
+  // Another Redis was recovered in between as far as the fence, and this one is back as it was.
+  const replaced = await replaceFence(part.ctx.db, {
+    partition: 0,
+    expected: epoch,
+    epoch: nextEpoch('other', epoch),
+    adopted: [],
+  });
+  expect(replaced).toBeDefined();
+  const state = await world.raw.hgetall('hf:{p00}:state');
+  await world.raw.del('hf:{p00}:state');
+  part.before('hello', async () => void (await world.raw.hset('hf:{p00}:state', state)));
+  const now = await epochOf(part);
+  expect(epochNumber(now)).toBeGreaterThan(epochNumber(epoch) + 1);
+  expect((await readFence(part.ctx.db, 0)).epoch).toBe(now);
 });
 
 test('after another topology was recorded every partition is recovered: it has the new slots, and no copy from before', async () => {
