@@ -3,6 +3,7 @@ import type { Collections } from '../config/collections.ts';
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
+import { fitsWrittenOut } from '../domain/json-compact.ts';
 import { endOfValue, isObjectAt, walkElements, walkMembers } from '../domain/json-parts.ts';
 import { MAX_JSON_DEPTH } from '../domain/json-text.ts';
 import { skipSpace } from '../domain/json-token.ts';
@@ -24,6 +25,12 @@ export interface BatchLimits {
   readonly MAX_VALUE_BYTES: number;
 }
 
+/** How large a value may be, and by how much all of the body may grow. */
+interface Size {
+  readonly maxBytes: number;
+  readonly growth: number;
+}
+
 interface Problems {
   readonly wrong: BodyProblem[];
   readonly tooLarge: BodyProblem[];
@@ -40,7 +47,8 @@ export function readBatch(
   limits: BatchLimits,
   requireWrite: (collection: string) => void,
 ): BatchRequest {
-  requireJsonText(text, { maxDepth: MAX_JSON_DEPTH + VALUE_DEPTH });
+  const growth = requireJsonText(text, { maxDepth: MAX_JSON_DEPTH + VALUE_DEPTH });
+  const size = { growth, maxBytes: limits.MAX_VALUE_BYTES };
   const wrong: BodyProblem[] = [];
   const tooLarge: BodyProblem[] = [];
   const parsed = batchRequest.safeParse(outline(text, wrong));
@@ -52,11 +60,11 @@ export function readBatch(
   }
   if (atomic) requireAtomic(operations, collections, wrong);
   const read = operations.map((operation, index) =>
-    operationOf(operation, index, collections, limits, { wrong, tooLarge }),
+    operationOf(operation, index, collections, size, { wrong, tooLarge }),
   );
   if (wrong.length > 0) throw malformed([...wrong, ...tooLarge]);
   if (tooLarge.length > 0) {
-    const detail = `A value may have ${limits.MAX_VALUE_BYTES} bytes. Nothing of the batch was written.`;
+    const detail = `A value may have ${limits.MAX_VALUE_BYTES} bytes, as it was sent and with its numbers written out. Nothing of the batch was written.`;
     throw new HoldfastError('value-too-large', detail, { errors: tooLarge });
   }
   return { operations: read.filter((operation) => operation !== undefined), atomic };
@@ -94,7 +102,7 @@ function operationOf(
   sent: Sent,
   index: number,
   collections: Collections,
-  limits: BatchLimits,
+  size: Size,
   { wrong, tooLarge }: Problems,
 ): BatchOperation | undefined {
   const path = `/operations/${index}`;
@@ -113,7 +121,7 @@ function operationOf(
     return undefined;
   }
   // The outline holds the text of a value, whatever the value is.
-  const value = storable(sent.value as string, collection, limits);
+  const value = storable(sent.value as string, collection, size);
   if (value.outcome === 'kept') return { op: 'put', ...common, value: value.text };
   if (value.outcome === 'too-large') tooLarge.push({ path: `${path}/value`, message: 'is too large' });
   else wrong.push({ path: `${path}/value`, message: `must be ${COUNTER_RANGE}` });
@@ -124,13 +132,12 @@ type Storable =
   | { readonly outcome: 'kept'; readonly text: string }
   | { readonly outcome: 'no-integer' | 'too-large' };
 
-function storable(text: string, { kind }: Collection, { MAX_VALUE_BYTES }: BatchLimits): Storable {
+function storable(text: string, { kind }: Collection, { growth, maxBytes }: Size): Storable {
   if (kind === 'counter') {
     const value = counterInteger(text);
     return value === undefined ? { outcome: 'no-integer' } : { outcome: 'kept', text: String(value) };
   }
-  const tooLarge = text.length > MAX_VALUE_BYTES || Buffer.byteLength(text) > MAX_VALUE_BYTES;
-  return tooLarge ? { outcome: 'too-large' } : { outcome: 'kept', text };
+  return fitsWrittenOut(text, growth, maxBytes) ? { outcome: 'kept', text } : { outcome: 'too-large' };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../domain/errors.ts';
-import { checkJson, type JsonLimits } from '../domain/json-text.ts';
+import { fitsWrittenOut } from '../domain/json-compact.ts';
+import { inspectJson, type JsonLimits } from '../domain/json-text.ts';
 
 /** An integer as JSON writes it, at most as long as 2^53. */
 const INTEGER = /^[ \t\n\r]*(-?(?:0|[1-9]\d{0,15}))[ \t\n\r]*$/;
@@ -43,14 +44,30 @@ function unusualIncrement(text: string): number {
   return 1;
 }
 
-/** @throws HoldfastError invalid-request: not JSON, or JSON that cannot be kept as it is. */
-export function requireJsonText(text: string, limits: JsonLimits = {}): void {
-  const problem = checkJson(text, limits);
-  if (problem === undefined) return;
+/**
+ * By how many bytes the text may grow where it is stored: see `inspectJson`.
+ * @throws HoldfastError invalid-request: not JSON, or JSON that cannot be kept as it is.
+ */
+export function requireJsonText(text: string, limits: JsonLimits = {}): number {
+  const found = inspectJson(text, limits);
+  if (typeof found === 'number') return found;
   throw invalid(
-    `The body cannot be stored: ${problem.message} (at character ${problem.offset}).`,
-    problem.path,
-    problem.message,
+    `The body cannot be stored: ${found.message} (at character ${found.offset}).`,
+    found.path,
+    found.message,
+  );
+}
+
+/**
+ * The value of a document, as it was sent in at most `maxBytes`.
+ * @param growth what `requireJsonText` answered.
+ * @throws HoldfastError value-too-large where it would be once its numbers are written out.
+ */
+export function documentText(text: string, growth: number, maxBytes: number): string {
+  if (growth === 0 || fitsWrittenOut(text, growth, maxBytes)) return text;
+  throw new HoldfastError(
+    'value-too-large',
+    `The value is larger than the ${maxBytes} bytes allowed here: numbers are stored written out, 1e308 with 309 digits.`,
   );
 }
 

@@ -1,12 +1,5 @@
-import {
-  endOfLiteral,
-  endOfNumber,
-  endOfString,
-  Fault,
-  isDigit,
-  skipSpace,
-  unexpected,
-} from './json-token.ts';
+import { endOfDecimal, endOfExponent, growthOfExponent, isExponent } from './json-number.ts';
+import { endOfLiteral, endOfString, Fault, isDigit, skipSpace, unexpected } from './json-token.ts';
 
 /** Why a text cannot be stored. `message` never holds a part of the text; `path` holds member names. */
 export interface JsonProblem {
@@ -55,18 +48,27 @@ const CLOSE_BRACE = 0x7d;
  * it holds. `undefined` means: fine to store.
  */
 export function checkJson(text: string, limits: JsonLimits = {}): JsonProblem | undefined {
+  const found = inspectJson(text, limits);
+  return typeof found === 'number' ? undefined : found;
+}
+
+/**
+ * As `checkJson`; of a text that is fine to store, by how many bytes at most it grows when `jsonb` writes its numbers out:
+ * 0 where none has an exponent.
+ */
+export function inspectJson(text: string, limits: JsonLimits = {}): JsonProblem | number {
   const open: Container[] = [];
   try {
-    scan(text, limits.maxDepth ?? MAX_JSON_DEPTH, open);
-    return undefined;
+    return scan(text, limits.maxDepth ?? MAX_JSON_DEPTH, open);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return { offset: error.offset, path: pointer(open), message: error.message };
   }
 }
 
-/** Walks over the text with a stack of its own, so that no nesting can overflow the program's. */
-function scan(text: string, maxDepth: number, open: Container[]): void {
+/** Walks over the text with a stack of its own, so that no nesting can overflow the program's. Answers its growth. */
+function scan(text: string, maxDepth: number, open: Container[]): number {
+  let growth = 0;
   let i = skipSpace(text, 0);
   if (i === text.length) throw new Fault(i, 'the text is empty');
   let top: Container | undefined;
@@ -90,7 +92,13 @@ function scan(text: string, maxDepth: number, open: Container[]): void {
     } else if (c === QUOTE) {
       i = endOfString(text, i);
     } else if (c === MINUS || isDigit(c)) {
-      i = endOfNumber(text, i);
+      const start = i;
+      i = endOfDecimal(text, start);
+      if (isExponent(text.charCodeAt(i))) {
+        const e = i;
+        i = endOfExponent(text, start, e);
+        growth += growthOfExponent(text, e, i);
+      }
     } else {
       i = endOfLiteral(text, i);
     }
@@ -100,7 +108,7 @@ function scan(text: string, maxDepth: number, open: Container[]): void {
       i = skipSpace(text, i);
       if (top === undefined) {
         if (i < text.length) throw new Fault(i, 'more text after the end of the value');
-        return;
+        return growth;
       }
       const after = text.charCodeAt(i);
       i += 1;

@@ -1,18 +1,7 @@
-/** Digits of one number, those of its exponent included. */
-const MAX_NUMBER_DIGITS = 100;
-
-/** `jsonb` writes numbers out in full: `1e131071` comes back as 131,072 digits. */
-const MAX_NUMBER_EXPONENT = 308;
-
 const QUOTE = 0x22;
-const PLUS = 0x2b;
-const MINUS = 0x2d;
-const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
 const BACKSLASH = 0x5c;
-const SMALL_E = 0x65;
-const CAPITAL_E = 0x45;
 const SMALL_U = 0x75;
 
 /** What may follow a backslash beside `u`. */
@@ -86,40 +75,6 @@ function escapedUnit(text: string, start: number): number {
   const digits = text.slice(start + 2, start + 6);
   if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new Fault(start, '"\\u" needs four hexadecimal digits');
   return Number.parseInt(digits, 16);
-}
-
-export function endOfNumber(text: string, start: number): number {
-  let i = text.charCodeAt(start) === MINUS ? start + 1 : start;
-  let digits = i;
-  i = text.charCodeAt(i) === ZERO ? i + 1 : endOfDigits(text, i);
-  digits = i - digits;
-  if (text.charCodeAt(i) === DOT) {
-    const end = endOfDigits(text, i + 1);
-    digits += end - i - 1;
-    i = end;
-  }
-  const e = text.charCodeAt(i);
-  if (e === SMALL_E || e === CAPITAL_E) {
-    const sign = text.charCodeAt(i + 1);
-    const first = sign === PLUS || sign === MINUS ? i + 2 : i + 1;
-    i = endOfDigits(text, first);
-    digits += i - first;
-    if (Number(text.slice(first, i)) > MAX_NUMBER_EXPONENT) {
-      throw new Fault(start, `a number's exponent must be within ±${MAX_NUMBER_EXPONENT}`);
-    }
-  }
-  if (digits > MAX_NUMBER_DIGITS) {
-    throw new Fault(start, `a number must not have more than ${MAX_NUMBER_DIGITS} digits`);
-  }
-  return i;
-}
-
-/** Passes over one or more digits. */
-function endOfDigits(text: string, start: number): number {
-  let i = start;
-  while (isDigit(text.charCodeAt(i))) i += 1;
-  if (i === start) throw unexpected(text, i, 'a digit');
-  return i;
 }
 
 export function endOfLiteral(text: string, start: number): number {

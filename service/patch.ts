@@ -1,6 +1,7 @@
 import type { Collection } from '../domain/collection.ts';
 import { HoldfastError } from '../domain/errors.ts';
-import { checkJson } from '../domain/json-text.ts';
+import { compactWithin, fitsWrittenOut } from '../domain/json-compact.ts';
+import { inspectJson } from '../domain/json-text.ts';
 import { mergePatch } from '../domain/merge-patch.ts';
 import type { Version } from '../domain/version.ts';
 import type { Context } from './context.ts';
@@ -60,20 +61,24 @@ export function createPatch(
     return { version, value };
   }
 
+  /** The same is accepted and refused whether `value` is the text that was sent or the row's: its size is that of its compact form. */
   function merged(value: string, patch: string): string {
     const result = mergePatch(value, patch);
-    if (result.length > MAX_VALUE_BYTES || Buffer.byteLength(result) > MAX_VALUE_BYTES) {
+    const found = inspectJson(result);
+    if (typeof found !== 'number') {
       throw new HoldfastError(
-        'value-too-large',
-        `With this patch the value would be larger than the ${MAX_VALUE_BYTES} bytes allowed here. Nothing was written.`,
+        'invalid-request',
+        `With this patch the value could not be stored: ${found.message}. Nothing was written.`,
+        { errors: [{ path: found.path, message: found.message }] },
       );
     }
-    const problem = checkJson(result);
-    if (problem === undefined) return result;
+    if (fitsWrittenOut(result, found, MAX_VALUE_BYTES)) return result;
+    // Where only spaces and spelling are too much, they go: else each patch could bring some more of them.
+    const compact = compactWithin(result, MAX_VALUE_BYTES);
+    if (compact !== undefined) return compact;
     throw new HoldfastError(
-      'invalid-request',
-      `With this patch the value could not be stored: ${problem.message}. Nothing was written.`,
-      { errors: [{ path: problem.path, message: problem.message }] },
+      'value-too-large',
+      `With this patch the value would be larger than the ${MAX_VALUE_BYTES} bytes allowed here: numbers are stored written out, 1e308 with 309 digits. Nothing was written.`,
     );
   }
 

@@ -2,7 +2,7 @@ import { deciderOf } from '../access.ts';
 import { readJsonText } from '../body.ts';
 import { deadLetterId } from '../dead-letter-id.ts';
 import { jsonResponse } from '../json-response.ts';
-import { counterDigits, requireJsonText } from '../json-value.ts';
+import { counterDigits, documentText, requireJsonText } from '../json-value.ts';
 import type { Route } from '../route.ts';
 import { correctedDeadLetter } from '../schemas/dead-letter.ts';
 import { jsonValue } from '../schemas/json-value.ts';
@@ -41,10 +41,11 @@ export const correctDeadLetter: Route = {
     ({ holdfast, limits }) =>
     async (c, deadlineAt) => {
       const id = deadLetterId(c);
-      const text = await readJsonText(c.env.incoming, { maxBytes: limits.MAX_VALUE_BYTES, deadlineAt });
-      requireJsonText(text);
+      const maxBytes = limits.MAX_VALUE_BYTES;
+      const text = await readJsonText(c.env.incoming, { maxBytes, deadlineAt });
+      const growth = requireJsonText(text);
       const { kind } = await holdfast.operations.showDeadLetter(id);
-      const value = kind === 'counter' ? counterDigits(text) : text;
+      const value = kind === 'counter' ? counterDigits(text) : documentText(text, growth, maxBytes);
       const by = deciderOf(c);
       const corrected = await holdfast.operations.correctDeadLetter(id, value, { by }, { deadlineAt });
       const { collection, key, version, state, resolved } = corrected;

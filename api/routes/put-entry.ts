@@ -1,7 +1,7 @@
 import { readJsonText } from '../body.ts';
 import { collectionNamed } from '../collection.ts';
 import { withIdempotencyKey } from '../idempotency-key.ts';
-import { counterDigits, requireJsonText } from '../json-value.ts';
+import { counterDigits, documentText, requireJsonText } from '../json-value.ts';
 import { entryOf } from '../path.ts';
 import { receiptResponse } from '../receipt.ts';
 import { ENTRY_PATH, type Route } from '../route.ts';
@@ -52,9 +52,11 @@ export const putEntry: Route = {
       const entry = entryOf(c);
       const collection = collectionNamed(holdfast.collections, entry.collection);
       const options = writeOptions(incoming.headers, deadlineAt);
-      const text = await readJsonText(incoming, { maxBytes: limits.MAX_VALUE_BYTES, deadlineAt });
-      requireJsonText(text);
-      const value = collection.kind === 'counter' ? counterDigits(text) : text;
+      const maxBytes = limits.MAX_VALUE_BYTES;
+      const text = await readJsonText(incoming, { maxBytes, deadlineAt });
+      const growth = requireJsonText(text);
+      const value =
+        collection.kind === 'counter' ? counterDigits(text) : documentText(text, growth, maxBytes);
       const once = withIdempotencyKey(options, incoming.headers, entry, 'put', value);
       return receiptResponse(c, await holdfast.put(collection, entry.key, value, once), options.durability);
     },

@@ -21,5 +21,5 @@ export const jsonValue: z.ZodType<z.core.util.JSONType> = z
   .meta({
     id: 'JsonValue',
     description:
-      'Any JSON value. Its text is kept as it was sent, so numbers beyond 2^53 are not rounded. Not: NUL or half a surrogate pair in a string, a member twice in one object, numbers of more than 100 digits or with an exponent beyond ±308, more than 100 levels of nesting.',
+      'Any JSON value. Its text is kept as it was sent, so numbers beyond 2^53 are not rounded. Not: NUL or half a surrogate pair in a string, a member twice in one object, numbers of more than 100 digits or with an exponent beyond ±308, more than 100 levels of nesting. Numbers are stored written out, and count so towards the size of a value.',
   });

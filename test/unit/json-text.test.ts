@@ -199,6 +199,27 @@ describe('what jsonb rejects or changes is refused', () => {
     }
   });
 
+  test('zeros at the ends of a number without exponent do not count, up to what an exponent makes of it', () => {
+    const digits = '1'.repeat(99);
+    for (const [most, over] of [
+      [digits + '0'.repeat(309), digits + '0'.repeat(310)],
+      [`-0.${'0'.repeat(308)}${digits}`, `-0.${'0'.repeat(309)}${digits}`],
+      [`0.${'0'.repeat(407)}`, `0.${'0'.repeat(408)}`],
+      [`${digits}.00`, `1${digits}.00`],
+      [`${digits}00`, `1${'0'.repeat(99)}1`],
+    ] as const) {
+      expect(checkJson(most)).toBeUndefined();
+      expect(checkJson(over)?.message).toContain('digits');
+    }
+  });
+
+  test('long numbers full of zeros take no longer than others', () => {
+    const number = `1${'0'.repeat(400)}1`;
+    const began = performance.now();
+    for (let i = 0; i < 10_000; i += 1) expect(checkJson(number)).toBeDefined();
+    expect(performance.now() - began).toBeLessThan(5_000);
+  });
+
   test('exponents are within ±308', () => {
     for (const fine of ['1e308', '1e+308', '1E-308', '1e0308', '0e308']) {
       expect(checkJson(fine)).toBeUndefined();
