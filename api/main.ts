@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     log.fatal(error.message);
     process.exit(1);
   };
-  const metrics = createApiMetrics({ process: true });
+  const metrics = createApiMetrics({ process: true, partitions: environment.PARTITIONS });
   const holdfast = createHoldfast({
     environment,
     collections,

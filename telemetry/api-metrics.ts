@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { createHttpMetrics } from './http-metrics.ts';
 import type { HttpMetrics, ServiceMetrics, SharedFigures } from './metrics.ts';
 import { createServiceMetrics } from './service-metrics.ts';
@@ -14,10 +14,22 @@ export interface ApiMetrics extends HttpMetrics {
 /** A scrape that comes sooner than this after another one is told the same of what is shared, in ms. */
 const KEEP_MS = 1_000;
 
-/** @param options.process also CPU, memory, garbage collection and event loop of this process: once in a process. */
-export function createApiMetrics(options: { readonly process: boolean }): ApiMetrics {
+/**
+ * @param options.process also CPU, memory, garbage collection and event loop of this process: once in a process.
+ * @param options.partitions as configured
+ */
+export function createApiMetrics(options: {
+  readonly process: boolean;
+  readonly partitions: number;
+}): ApiMetrics {
   const registry = new Registry();
   if (options.process) collectDefaultMetrics({ register: registry });
+  // Not among what is shared, which is left out where it is not known: an alert compares how many should be told of.
+  new Gauge({
+    name: 'holdfast_partitions',
+    help: 'Partitions, as configured. The same on every process: use max().',
+    registers: [registry],
+  }).set(options.partitions);
   const setShared = createSharedGauges(registry);
   let look: (() => Promise<SharedFigures>) | undefined;
   let lookedAt = Number.NEGATIVE_INFINITY;

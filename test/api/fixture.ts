@@ -58,7 +58,7 @@ export async function startApi(
   const stopping = new AbortController();
   const logged: Record<string, unknown>[] = [];
   const log = pino({ level: 'debug' }, { write: (line) => void logged.push(JSON.parse(line)) });
-  const metrics = createApiMetrics({ process: false });
+  const metrics = createApiMetrics({ process: false, partitions: 2 });
   metrics.shareFrom(() => holdfast.figures());
   const server = createApiServer({
     holdfast,

@@ -48,7 +48,7 @@ beforeAll(async () => {
     const onFatal = (error: Error) => {
       throw error;
     };
-    const metrics = createApiMetrics({ process: false });
+    const metrics = createApiMetrics({ process: false, partitions: 1 });
     const use = { environment, collections, keys, metrics: metrics.service, log, onFatal };
     const holdfast = createHoldfast(use);
     apis.push(await runApi({ environment, holdfast, keys, metrics, log }));

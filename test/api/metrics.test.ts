@@ -89,6 +89,8 @@ test('what could not be learnt has no value, not an old one and not 0', async ()
   const unknown = await (await request('GET', '/metrics')).text();
   expect(unknown).not.toMatch(/^holdfast_oldest_unpersisted_seconds\{/m);
   expect(unknown).not.toMatch(/^holdfast_dead_letters_waiting \d/m);
+  // So many should be told of.
+  for (const text of [known, unknown]) expect(text).toMatch(/^holdfast_partitions 2$/m);
 });
 
 test('with keys, the metrics need one with the scope metrics, or ops', async () => {

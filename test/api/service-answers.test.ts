@@ -225,7 +225,7 @@ test('a running API says where it listens, and closes Holdfast when it stops', a
     environment,
     holdfast,
     keys: [],
-    metrics: createApiMetrics({ process: false }),
+    metrics: createApiMetrics({ process: false, partitions: 1 }),
     log,
   });
   expect((await fetch(`${api.url}/livez`)).status).toBe(200);
@@ -237,7 +237,7 @@ test('a port in use is one clear line, and Holdfast is closed again', async () =
   const { port } = await startApi();
   const holdfast = createFakeHoldfast();
   const environment = readEnvironment({ PORT: String(port) });
-  const metrics = createApiMetrics({ process: false });
+  const metrics = createApiMetrics({ process: false, partitions: 1 });
   await expect(
     runApi({ environment, holdfast, keys: [], metrics, log: pino({ level: 'silent' }) }),
   ).rejects.toThrow(`PORT: ${port} on 127.0.0.1 is in use`);

@@ -206,7 +206,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       db: database_.db,
       readRecord: createRecordReader(database_.db),
       commitEntry: createSharedCommits(database_.db),
-      metrics: createApiMetrics({ process: false }).service,
+      metrics: createApiMetrics({ process: false, partitions: environment.PARTITIONS }).service,
       tracing: undefined,
       log: pino({ level: 'silent' }),
     };
