@@ -1,5 +1,8 @@
-import { sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
+import type { Database } from '../storage/postgres/database-types.ts';
 import { describeError } from '../storage/postgres/errors.ts';
+import { RedisUnavailable, RedisUnreachable } from '../storage/redis/errors.ts';
+import { currentEpoch } from '../storage/redis/recover.ts';
 import { withDeadline } from '../storage/temporal/errors.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
@@ -21,7 +24,14 @@ const IMPACT = {
   workers: 'Write-behind writes are queued and not yet persisted; reads are unaffected.',
 } as const;
 
-/** Asks every dependency at once, each within a second and a half. */
+/** Redis answers, and runs no script: without a replica that it must have, as a replica, while it loads its data. */
+const REDIS_REFUSES =
+  'Redis refuses writes, so they are refused here; reads are merged from workflows and PostgreSQL.';
+
+/**
+ * Asks every dependency at once, each within a second and a half. Redis and PostgreSQL are asked for what a write needs: there
+ * are servers that answer everything else. A partition that has to be recovered is none of this, and is left as it is.
+ */
 export function createHealth(
   ctx: Context,
   topology: Pick<TopologyGate, 'problem'>,
@@ -49,14 +59,15 @@ export function createHealth(
         error instanceof Error && 'code' in error && error.code === 'deadline-exceeded'
           ? 'no answer in time'
           : describeError(error);
-      return { dependency, ok: false, problem, impact: IMPACT[dependency] };
+      const refused = error instanceof RedisUnavailable && !(error instanceof RedisUnreachable);
+      return { dependency, ok: false, problem, impact: refused ? REDIS_REFUSES : IMPACT[dependency] };
     }
   }
 
   /** Until then, this process does not know how the data are laid out, whatever else is well. */
   async function postgres(): Promise<DependencyHealth> {
     const problem = topology.problem();
-    if (problem === undefined) return check('postgres', () => sql`SELECT 1`.execute(ctx.db));
+    if (problem === undefined) return check('postgres', () => requireWritable(ctx.db));
     const impact = 'Nothing is served until PostgreSQL was reached once.';
     return { dependency: 'postgres', ok: false, problem, impact, stopsAll: true };
   }
@@ -81,7 +92,8 @@ export function createHealth(
 
   return () =>
     Promise.all([
-      check('redis', () => ctx.redis.ping()),
+      // Of any partition: the script is one that writes, for Redis, whatever the epoch is.
+      check('redis', () => currentEpoch(ctx.redis, 0)),
       postgres(),
       check('temporal', () =>
         withDeadline(ctx.temporal, CHECK_MS, ({ service }) => service.describeNamespace({ namespace })),
@@ -89,4 +101,15 @@ export function createHealth(
       check('workers', workers),
       check('search-attributes', searchAttributes),
     ]);
+}
+
+/** @throws Error where the server is a standby, or its transactions may only read; errors of `pg`. */
+async function requireWritable(db: Kysely<Database>): Promise<void> {
+  const { rows } = await sql<{ standby: boolean; readOnly: string }>`
+    SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') AS "readOnly"`.execute(
+    db,
+  );
+  if (rows[0]?.standby) throw new Error('this server is a standby: it takes no writes');
+  if (rows[0]?.readOnly === 'on')
+    throw new Error('transactions are read-only (default_transaction_read_only)');
 }

@@ -11,7 +11,7 @@ export function createSharedGauges(registry: Registry): (figures: SharedFigures)
     new Gauge({ name, help: `${help} The same on every process: use max().`, labelNames, registers });
   const up = new Gauge({
     name: 'holdfast_dependency_up',
-    help: 'Whether a dependency answers this process: use min(), since one may be cut off alone.',
+    help: 'Whether a dependency answers this process, and takes writes: use min(), since one may be cut off alone.',
     labelNames: ['dependency'],
     registers,
   });
