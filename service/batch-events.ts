@@ -1,6 +1,7 @@
 import { type BatchId, parseBatchId } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import { deadLettersOf } from '../storage/postgres/dead-letters.ts';
+import { wasRefused } from '../storage/postgres/fence.ts';
 import { batchProgress } from '../storage/redis/confirm.ts';
 import { parseBatchEvent } from '../storage/redis/release.ts';
 import type { Context } from './context.ts';
@@ -63,15 +64,20 @@ export function followBatches(ctx: Context, epochs: Epochs, waiters: Waiters, fl
       else if (state === 'gone') gone.push(batchId);
     }
     // By itself: without PostgreSQL it takes long or fails, and what Redis alone can tell must not wait for it.
-    if (gone.length > 0) unlessUnderWay(askingPostgres, partition, () => tellPersisted(gone));
+    if (gone.length > 0) unlessUnderWay(askingPostgres, partition, () => tellSettled(gone));
   }
 
-  async function tellPersisted(batchIds: readonly BatchId[]): Promise<void> {
+  /** Redis forgets a batch that the fence refused as it does one that was persisted. */
+  async function tellSettled(batchIds: readonly BatchId[]): Promise<void> {
     for (const batchId of batchIds) {
       const waiting = waiters.writesOf(batchId);
       // They may have given up while another batch was asked about.
       if (waiting.length === 0) continue;
       try {
+        if (await wasRefused(ctx.db, batchId)) {
+          waiters.tell(batchId, { event: 'unknown' });
+          continue;
+        }
         const setAside = await deadLettersOf(ctx.db, batchId, waiting);
         waiters.tell(batchId, { event: 'persisted', setAside: new Set(setAside.map(entryId)) });
       } catch (error) {

@@ -61,6 +61,12 @@ export async function replaceFence(
     });
 }
 
+/** Whether the fence refused the batch: then nothing of it is in PostgreSQL, and never will be. */
+export async function wasRefused(db: Kysely<Database>, batchId: BatchId): Promise<boolean> {
+  const { rows } = await sql`SELECT FROM refused_batches WHERE batch_id = ${batchId}::text`.execute(db);
+  return rows.length > 0;
+}
+
 /**
  * Forgets refused batches that nobody can offer any more: refused long ago, and in no slot. Their record keeps a recovery from
  * adopting them, which only finds what a slot holds. Answers how many.

@@ -2,6 +2,9 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { batchId } from '../../domain/batch.ts';
 import { followBatches } from '../../service/batch-events.ts';
+import { replaceFence } from '../../storage/postgres/fence.ts';
+import { persistBatch } from '../../storage/postgres/persist-batch.ts';
+import { releaseBatch } from '../../storage/redis/release.ts';
 import {
   CARTS,
   cached,
@@ -47,7 +50,7 @@ async function whileDeadLettersHang(part: Part, work: () => Promise<void>): Prom
 }
 
 test('a batch that only PostgreSQL can tell about keeps no other from being told', async () => {
-  const [part, other] = [await world.part({ POSTGRES_TIMEOUT_MS: '60000' }), await world.part()];
+  const [part, other] = [await world.part({ POSTGRES_TIMEOUT_MS: '20000' }), await world.part()];
   const epoch = await epochOf(part);
   const stop = followWithoutMessages(part);
   try {
@@ -91,6 +94,27 @@ test('what PostgreSQL could not tell at first is told once it can', async () => 
       await asked();
     });
     expect(await told).toMatchObject([{ level: 'persisted' }, { level: 'persisted' }]);
+  } finally {
+    stop();
+  }
+});
+
+test('a batch that the fence refused is not told to be persisted: its outcome is unknown', async () => {
+  const part = await world.part();
+  const { db, redis } = part.ctx;
+  const epoch = await epochOf(part);
+  const write = { collection: 'carts', key: 'refused', version: 2 };
+  const id = batchId(epoch, 0, 99);
+  // A recovery that replaced the fence without this batch, and installed no epoch.
+  await replaceFence(db, { partition: 0, expected: epoch, epoch: '7-other', adopted: [] });
+  const mutations = [{ ...write, kind: 'document' as const, value: '1' }];
+  const batch = { id, partition: 0, epoch, mutations };
+  const { outcome } = await persistBatch(db, batch);
+  if (outcome !== 'refused') throw new Error(outcome);
+  await releaseBatch(redis, { batchId: id, partition: 0, entries: [write], setAside: [], outcome });
+  const stop = followWithoutMessages(part);
+  try {
+    expect(await part.waiters.wait(id, [write], 'queued', 10_000)).toMatchObject({ level: 'unknown' });
   } finally {
     stop();
   }
