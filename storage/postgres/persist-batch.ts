@@ -10,7 +10,7 @@ import { isDataError } from './errors.ts';
 import { recordWrites } from './idempotency-records.ts';
 import { sharedWithDecisions } from './partition-lock.ts';
 import { withoutPruned } from './prune-floor.ts';
-import { recordDeadLetters, upsertOrRefuse } from './set-aside.ts';
+import { recordDeadLetters, refusedForGood, upsertAllOrRefuse } from './set-aside.ts';
 import type { PersistOutcome } from './types.ts';
 import { byPrimaryKey } from './upsert-mutations.ts';
 
@@ -23,7 +23,8 @@ const MAX_TRIES = 5;
  * skipped; the rest commits. A batch of an epoch that ended without adopting it is refused, for good.
  *
  * Constraints and triggers that somebody deferred speak at the commit, about no statement: then the transaction is run once
- * more with each looking at each statement.
+ * more with each looking at each statement. A write that needs another one of its batch is then tried again after it. Two that
+ * need each other may both be set aside, if something else in the batch is refused.
  *
  * @param options.signal ends the call at once with the signal's reason; the transaction then stops before its next
  * statement, or still commits, which a repetition finds out
@@ -52,7 +53,7 @@ async function persist(db: Kysely<Database>, batch: Batch, signal?: AbortSignal)
         .execute(async (trx) => {
           signal?.throwIfAborted();
           if (immediate) await sql`SET CONSTRAINTS ALL IMMEDIATE`.execute(trx);
-          const outcome = await persistIn(trx, batch, mutations, signal);
+          const outcome = await persistIn(trx, batch, mutations, { immediate, signal });
           committing = true;
           return outcome;
         });
@@ -70,7 +71,7 @@ async function persistIn(
   trx: Transaction<Database>,
   batch: Batch,
   mutations: readonly Mutation[],
-  signal?: AbortSignal,
+  { immediate, signal }: { readonly immediate: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<PersistOutcome> {
   signal?.throwIfAborted();
   if (await refusedBefore(trx, batch)) return { outcome: 'refused' };
@@ -84,10 +85,8 @@ async function persistIn(
   const undecided =
     skipped.size === 0 ? mutations : mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
   const wanted = await withoutPruned(trx, undecided, floor);
-  const refused = [
-    ...(await upsertOrRefuse(trx, 'document', ofKind(wanted, 'document'), signal)),
-    ...(await upsertOrRefuse(trx, 'counter', ofKind(wanted, 'counter'), signal)),
-  ];
+  const first = await upsertAllOrRefuse(trx, wanted, signal);
+  const refused = immediate ? await refusedForGood(trx, first, signal) : first;
   await recordDeadLetters(trx, batch, refused);
   const aside = new Set(refused.map(({ mutation }) => mutation));
   await recordWrites(
@@ -106,10 +105,6 @@ async function persistIn(
     return { collection, key, version, sqlstate, message, fresh: true as const };
   });
   return { outcome: 'persisted', setAside: [...listed, ...fresh] };
-}
-
-function ofKind(mutations: readonly Mutation[], kind: Mutation['kind']): Mutation[] {
-  return mutations.filter((m) => m.kind === kind);
 }
 
 /** Whether the batch was refused before. Takes the lock that keeps decisions about single writes out until the commit. */

@@ -14,6 +14,44 @@ import { upsertMutations } from './upsert-mutations.ts';
  */
 const ROW_BY_ROW = 64;
 
+/** Of writes tried again, so many at most in one transaction: a long chain of writes that sort the other way must end, too. */
+const TRIED_AGAIN = 10_000;
+
+/** {@link upsertOrRefuse} for documents, then for counters. */
+export async function upsertAllOrRefuse(
+  trx: Kysely<Database>,
+  mutations: readonly Mutation[],
+  signal?: AbortSignal,
+): Promise<RefusedMutation[]> {
+  const ofKind = (kind: EntryKind) => mutations.filter((m) => m.kind === kind);
+  return [
+    ...(await upsertOrRefuse(trx, 'document', ofKind('document'), signal)),
+    ...(await upsertOrRefuse(trx, 'counter', ofKind('counter'), signal)),
+  ];
+}
+
+/**
+ * Of what was refused, the part that stays refused when it is tried again after everything else, until a pass gains nothing, or
+ * 10,000 writes were tried again. Only where deferred constraints look at each statement: what they refuse may need a write that
+ * sorts later. Documents are locked after counters here, so that a deadlock with another batch is possible; PostgreSQL ends
+ * it, and the whole transaction is repeated.
+ */
+export async function refusedForGood(
+  trx: Kysely<Database>,
+  refused: readonly RefusedMutation[],
+  signal?: AbortSignal,
+): Promise<readonly RefusedMutation[]> {
+  let left = refused;
+  for (let tried = 0; left.length > 0 && tried < TRIED_AGAIN; ) {
+    tried += left.length;
+    const mutations = left.map(({ mutation }) => mutation);
+    const again = await upsertAllOrRefuse(trx, mutations, signal);
+    if (again.length === left.length) return again;
+    left = again;
+  }
+  return left;
+}
+
 /**
  * Writes what can be written and returns the rest. A data error is narrowed down by halving, under savepoints, and row by
  * row in the end: about 5·log2(n / 64) + 6 statements for one offending mutation, and n / 7 where all of them offend. The
@@ -21,7 +59,7 @@ const ROW_BY_ROW = 64;
  * has, or has a newer version of. Any other error is thrown as it is.
  * @param signal looked at before each statement
  */
-export async function upsertOrRefuse(
+async function upsertOrRefuse(
   trx: Kysely<Database>,
   kind: EntryKind,
   mutations: readonly Mutation[],

@@ -60,6 +60,38 @@ test('what a deferred constraint refuses at the commit of a batch is set aside, 
   expect(await listDeadLetters(db, { after: 0, limit: 10 })).toHaveLength(3);
 });
 
+test('a write that depends on another one of its batch is not set aside for coming before it', async () => {
+  const { db } = fixture;
+  await sql`CREATE FUNCTION needed() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF new.value->>'needs' NOT IN (SELECT key FROM documents UNION SELECT key FROM counters) THEN
+        RAISE foreign_key_violation USING MESSAGE = 'needs another';
+      END IF;
+      RETURN null;
+    END $$`.execute(db);
+  await sql`CREATE CONSTRAINT TRIGGER needed AFTER INSERT OR UPDATE ON documents
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION needed()`.execute(db);
+  const needs = (key: string, other: string) => put(key, 2, JSON.stringify({ needs: other }));
+  try {
+    const chain = [needs('k1', 'k2'), needs('k2', 'k3'), needs('k3', 'k9'), count('k9', 2, '1')];
+    expect(await persistBatch(db, batchOf(chain))).toEqual({ outcome: 'persisted', setAside: [] });
+    await sql`TRUNCATE documents, counters`.execute(db);
+    // What nothing can mend, and what needs that.
+    const poison = [put('unknown', 2, '1'), needs('k4', 'unknown'), count('much', 2, '101')];
+    const outcome = await persistBatch(db, batchOf([...chain, ...poison]));
+    if (outcome.outcome !== 'persisted') throw new Error(outcome.outcome);
+    expect(outcome.setAside.map(({ key, sqlstate }) => `${key} ${sqlstate}`).sort()).toEqual([
+      'k4 23503',
+      'much 23514',
+      'unknown 23503',
+    ]);
+    for (const key of ['k1', 'k2', 'k3']) expect(await rowOf(key)).toMatchObject({ version: 2 });
+    expect(await listDeadLetters(db, { after: 0, limit: 10 })).toHaveLength(3);
+  } finally {
+    await sql`DROP TRIGGER needed ON documents`.execute(db);
+  }
+});
+
 test('nothing is asked of PostgreSQL for it while all is well', async () => {
   const { db } = fixture;
   const asked: string[] = [];
