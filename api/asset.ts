@@ -10,9 +10,12 @@ export interface Asset {
   /** Holds a digest of the content, so that a copy of it never goes out of date. */
   readonly file: string;
   readonly type: 'text/javascript; charset=utf-8' | 'text/css; charset=utf-8';
-  readonly content: Buffer;
-  readonly gzipped: Buffer;
+  readonly content: Bytes;
+  readonly gzipped: Bytes;
 }
+
+/** Shared by all answers, and never changed: many of them may wait for clients that do not read, at no cost of memory. */
+type Bytes = Uint8Array<ArrayBuffer>;
 
 const gzipped = promisify(gzip);
 
@@ -22,9 +25,14 @@ export async function createAsset(name: string, extension: 'js' | 'css', content
   return {
     file: `${name}.${digest}.${extension}`,
     type: `text/${extension === 'js' ? 'javascript' : 'css'}; charset=utf-8`,
-    content,
-    gzipped: await gzipped(content),
+    content: sameBytes(content),
+    gzipped: sameBytes(await gzipped(content)),
   };
+}
+
+/** Without a copy. The compiler cannot know that no file is read into memory that threads share. */
+function sameBytes({ buffer, byteOffset, byteLength }: Buffer): Bytes {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 /** Gives what `load` gives, and calls it when first asked, since few processes ever are; again where it failed. */
@@ -43,7 +51,7 @@ export function loadedOnce<T>(load: () => Promise<T>): () => Promise<T> {
 export function assetResponse(c: ApiContext, asset: Asset): Response {
   const accepted = c.env.incoming.headers['accept-encoding']?.toString() ?? '';
   const zipped = /\bgzip\b(?!;q=0(?:\.0*)?(?:,|$))/.test(accepted);
-  return new Response(new Uint8Array(zipped ? asset.gzipped : asset.content), {
+  return new Response(zipped ? asset.gzipped : asset.content, {
     headers: {
       'content-type': asset.type,
       ...(zipped ? { 'content-encoding': 'gzip' } : {}),

@@ -1,6 +1,6 @@
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type ServerResponse } from 'node:http';
 import { gunzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startApi } from './fixture.ts';
 
 /** Everything a page would load by itself. */
@@ -62,6 +62,23 @@ test.each([
   expect(answer.headers.vary).toBe('accept-encoding');
   const text = encoding === 'gzip' ? gunzipSync(answer.bytes) : answer.bytes;
   expect(text.toString('utf8')).toBe(plain);
+});
+
+test.each(['gzip', 'identity'])('all answers with a file share its bytes (%s)', async (encoding) => {
+  const { request, server } = await startApi();
+  const html = await (await request('GET', '/docs')).text();
+  const path = references(html).find((url) => url.endsWith('.css')) as string;
+  const sent: Uint8Array[] = [];
+  server.prependListener('request', (_, response: ServerResponse) => {
+    vi.spyOn(response, 'end').mockImplementationOnce((bytes: Uint8Array) => {
+      sent.push(bytes);
+      return response.end(bytes);
+    });
+  });
+  const headers = { 'accept-encoding': encoding };
+  for (let i = 0; i < 2; i += 1) await (await request('GET', path, { headers })).arrayBuffer();
+  expect(sent.map((bytes) => bytes.length > 100)).toEqual([true, true]);
+  expect(sent[0]?.buffer).toBe(sent[1]?.buffer);
 });
 
 test.each([
