@@ -66,6 +66,11 @@ function requireIdentity(headers: IncomingHttpHeaders): void {
   }
 }
 
+/** Whether a handler waits for the rest of the body: nothing was done yet. Nobody else listens before there is an answer. */
+export function isReadingBody(incoming: IncomingMessage): boolean {
+  return incoming.listenerCount('data') > 0;
+}
+
 /** Reads no further than the limit, whatever `Content-Length` says and however the body is cut into chunks. */
 function readBytes(incoming: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   if (Number(incoming.headers['content-length'] ?? 0) > limits.maxBytes) {

@@ -1,12 +1,11 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { ApiDeps } from './api-env.ts';
 import { createApp } from './app.ts';
+import { answerClientError } from './client-error.ts';
 import { codecOrigins, createCors } from './cors.ts';
 import { handleHeadAsGet } from './head.ts';
 import { answerBrokenRequest } from './middleware/errors.ts';
-import { problemMessage } from './problem.ts';
 
 /** Longer than the 60 s after which common load balancers drop an idle connection: the side that sends should be first. */
 const KEEP_ALIVE_MS = 65_000;
@@ -42,7 +41,7 @@ export function createApiServer(deps: ApiDeps): Server {
       void listener(request, response);
     },
   );
-  return server.on('clientError', answerClientError);
+  return server.on('clientError', answerClientError(MAX_HEADER_BYTES));
 }
 
 /** From now on each connection ends with its next answer: a client that keeps it alive connects again, elsewhere. */
@@ -82,26 +81,4 @@ async function nobodyWaits(server: Server, patienceMs: number): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
   server.off('connection', note);
-}
-
-/** What was not HTTP, or too much of it, gets a problem too. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET' || isAnswering(socket)) {
-    socket.destroy();
-  } else if (error.code === 'HPE_HEADER_OVERFLOW') {
-    socket.end(problemMessage(431, `The headers are larger than ${MAX_HEADER_BYTES} bytes.`));
-  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    socket.end(problemMessage(408, 'The request did not arrive in time.'));
-  } else {
-    socket.end(problemMessage(400, 'This is not HTTP as RFC 9112 has it.'));
-  }
-}
-
-/**
- * Whether an earlier request on this socket still waits for its answer, or for the rest of it. A problem would then be
- * read as the answer to that one, which may be a write that happens.
- */
-function isAnswering(socket: Socket): boolean {
-  const { _httpMessage: message } = socket as { _httpMessage?: ServerResponse };
-  return message !== undefined && message !== null && (message.headersSent || message.req.complete);
 }

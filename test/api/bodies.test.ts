@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { message, problemOf, startApi } from './fixture.ts';
 
@@ -179,4 +180,22 @@ test('the connection is used again after a body that was refused', async () => {
   const answer = await raw(put, message('GET', '/livez'));
   expect(answer).toContain('HTTP/1.1 413');
   await vi.waitFor(() => expect(answer).toContain('"alive"'));
+});
+
+test.each([
+  ['in chunks that are none', ['Transfer-Encoding: chunked'], 'zz\r\n'],
+  ['that ends early', ['Content-Length: 10'], '1'],
+])('a body %s is no 400 where the write goes on without it', async (_, headers, body) => {
+  const { port, holdfast } = await startApi();
+  holdfast.before = () => sleep(50);
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (data) => {
+    answer += data;
+  });
+  socket.on('error', () => {});
+  socket.end(message('DELETE', CART, headers, body));
+  await once(socket, 'close');
+  expect(holdfast.calls.map(({ method }) => method)).toEqual(['delete']);
+  expect(answer).not.toMatch(/^HTTP\/1.1 400/);
 });
