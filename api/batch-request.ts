@@ -4,11 +4,10 @@ import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { fitsWrittenOut } from '../domain/json-compact.ts';
-import { endOfValue, isObjectAt, walkElements, walkMembers } from '../domain/json-parts.ts';
 import { MAX_JSON_DEPTH } from '../domain/json-text.ts';
-import { skipSpace } from '../domain/json-token.ts';
 import type { BatchOperation } from '../service/batch-operation.ts';
-import { type BodyProblem, pointer, problemsOf } from './json-body.ts';
+import { malformedBatch, outline } from './batch-outline.ts';
+import { type BodyProblem, problemsOf } from './json-body.ts';
 import { COUNTER_RANGE, counterInteger, requireJsonText } from './json-value.ts';
 import { batchRequest } from './schemas/batch.ts';
 
@@ -39,7 +38,7 @@ interface Problems {
 /**
  * The operations of a batch. Values are cut out of the body as text: JSON.parse would round their numbers.
  * @param requireWrite throws where the caller may not write a collection: before it learns whether there is one.
- * @throws HoldfastError invalid-request that names all that is wrong, or value-too-large: nothing was done.
+ * @throws HoldfastError invalid-request that names what is wrong, or value-too-large: nothing was done.
  */
 export function readBatch(
   text: string,
@@ -51,18 +50,15 @@ export function readBatch(
   const size = { growth, maxBytes: limits.MAX_VALUE_BYTES };
   const wrong: BodyProblem[] = [];
   const tooLarge: BodyProblem[] = [];
-  const parsed = batchRequest.safeParse(outline(text, wrong));
-  if (!parsed.success) throw malformed([...problemsOf(parsed.error).map(missingValue), ...wrong]);
+  const parsed = batchRequest.safeParse(outline(text, limits.MAX_BATCH_OPERATIONS, wrong));
+  if (!parsed.success) throw malformedBatch([...problemsOf(parsed.error).map(missingValue), ...wrong]);
   const { operations, atomic = false } = parsed.data;
   for (const { collection } of operations) requireWrite(collection);
-  if (operations.length > limits.MAX_BATCH_OPERATIONS) {
-    wrong.push({ path: '/operations', message: `must not be more than ${limits.MAX_BATCH_OPERATIONS}` });
-  }
   if (atomic) requireAtomic(operations, collections, wrong);
   const read = operations.map((operation, index) =>
     operationOf(operation, index, collections, size, { wrong, tooLarge }),
   );
-  if (wrong.length > 0) throw malformed([...wrong, ...tooLarge]);
+  if (wrong.length > 0) throw malformedBatch([...wrong, ...tooLarge]);
   if (tooLarge.length > 0) {
     const detail = `A value may have ${limits.MAX_VALUE_BYTES} bytes, as it was sent and with its numbers written out. Nothing of the batch was written.`;
     throw new HoldfastError('value-too-large', detail, { errors: tooLarge });
@@ -138,77 +134,4 @@ function storable(text: string, { kind }: Collection, { growth, maxBytes }: Size
     return value === undefined ? { outcome: 'no-integer' } : { outcome: 'kept', text: String(value) };
   }
   return fitsWrittenOut(text, growth, maxBytes) ? { outcome: 'kept', text } : { outcome: 'too-large' };
-}
-
-/**
- * The body as JSON.parse gives it, but for two members of an operation: `value` is its text, and `by` is looked at as text,
- * since `1.0` and `1e3` would come out as integers.
- */
-function outline(text: string, problems: BodyProblem[]): unknown {
-  const start = skipSpace(text, 0);
-  if (!isObjectAt(text, start)) return JSON.parse(text);
-  const body: Members = Object.create(null);
-  walkMembers(text, start, ({ name, valueStart }) => {
-    if (name === 'operations' && text[valueStart] === '[') {
-      const operations: unknown[] = [];
-      body[name] = operations;
-      return walkElements(text, valueStart, (element, index) => {
-        if (isObjectAt(text, element)) return addOperation(text, element, index, operations, problems);
-        return addPlain(text, element, operations, index);
-      });
-    }
-    return addPlain(text, valueStart, body, name);
-  });
-  return body;
-}
-
-/** Without a prototype: no name of a member means anything else. */
-type Members = Record<string, unknown>;
-
-/** Adds an operation, and answers where it ends. */
-function addOperation(
-  text: string,
-  start: number,
-  index: number,
-  operations: unknown[],
-  problems: BodyProblem[],
-): number {
-  const operation: Members = Object.create(null);
-  operations[index] = operation;
-  return walkMembers(text, start, ({ name, valueStart }) => {
-    if (name !== 'value' && name !== 'by') return addPlain(text, valueStart, operation, name);
-    const valueEnd = endOfValue(text, valueStart);
-    const part = text.slice(valueStart, valueEnd);
-    if (name === 'value') {
-      operation[name] = part;
-      return valueEnd;
-    }
-    const by = counterInteger(part);
-    if (by === undefined) {
-      problems.push({ path: pointer(['operations', index, 'by']), message: `must be ${COUNTER_RANGE}` });
-    }
-    operation[name] = by ?? 0;
-    return valueEnd;
-  });
-}
-
-/** Adds a value as JSON.parse gives it, and answers where it ends. */
-function addPlain<K extends PropertyKey>(
-  text: string,
-  start: number,
-  to: Record<K, unknown>,
-  name: K,
-): number {
-  const end = endOfValue(text, start);
-  const part = text.slice(start, end);
-  to[name] = part.startsWith('"') && !part.includes('\\') ? part.slice(1, -1) : JSON.parse(part);
-  return end;
-}
-
-function malformed(errors: readonly BodyProblem[]): HoldfastError {
-  return new HoldfastError(
-    'invalid-request',
-    'The batch is not what this path takes. Nothing of it was written.',
-    { errors },
-  );
 }

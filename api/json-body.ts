@@ -3,12 +3,13 @@ import { type ErrorDetails, HoldfastError } from '../domain/errors.ts';
 import type { ApiContext } from './api-env.ts';
 import { type BodyLimits, readJsonText } from './body.ts';
 import { requireJsonText } from './json-value.ts';
+import { MAX_ERRORS } from './named-errors.ts';
 
 export type BodyProblem = NonNullable<ErrorDetails['errors']>[number];
 
 /**
  * The body of a request, checked against a schema. Not for values of entries: JSON.parse would round their numbers.
- * @throws HoldfastError invalid-request that names every problem; and as {@link readJsonText}.
+ * @throws HoldfastError invalid-request that names the problems; and as {@link readJsonText}.
  */
 export async function readBody<T>(c: ApiContext, schema: z.ZodType<T>, limits: BodyLimits): Promise<T> {
   const text = await readJsonText(c.env.incoming, limits);
@@ -21,13 +22,21 @@ export async function readBody<T>(c: ApiContext, schema: z.ZodType<T>, limits: B
   });
 }
 
-/** What a schema found, each with a JSON Pointer to it. */
+/** What a schema found, each with a JSON Pointer to it: one more than a problem names, if there are as many. */
 export function problemsOf(error: z.ZodError): BodyProblem[] {
-  return error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((name) => ({ path: pointer([...issue.path, name]), message: 'is not known here' }))
-      : [{ path: pointer(issue.path), message: issue.message }],
-  );
+  const problems: BodyProblem[] = [];
+  for (const issue of error.issues) {
+    // An object may have a member of its own name for every eight bytes of the body.
+    if (issue.code === 'unrecognized_keys') {
+      for (const name of issue.keys.slice(0, MAX_ERRORS + 1)) {
+        problems.push({ path: pointer([...issue.path, name]), message: 'is not known here' });
+      }
+    } else {
+      problems.push({ path: pointer(issue.path), message: issue.message });
+    }
+    if (problems.length > MAX_ERRORS) break;
+  }
+  return problems;
 }
 
 /** JSON Pointer (RFC 6901). */

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { ErrorCode, ErrorDetails } from '../domain/errors.ts';
 import type { ApiContext } from './api-env.ts';
 import { newRequestId, requestId } from './middleware/request-id.ts';
+import { namedErrors } from './named-errors.ts';
 import { rawPath } from './path.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
@@ -126,15 +127,16 @@ function toResponse(problem: Problem, id: string, instance: string | undefined):
 /** Members without a value are left out by `JSON.stringify`. */
 function members(problem: Problem, id: string, instance: string | undefined) {
   const { status, title } = PROBLEMS[problem.code];
+  const { detail, errors } = namedErrors(problem.detail, problem.errors);
   return {
     type: `urn:holdfast:problem:${problem.code}`,
     title,
     status,
-    detail: problem.detail,
+    detail,
     instance,
     code: problem.code,
     requestId: id,
-    errors: problem.errors,
+    errors,
     dependency: problem.dependency,
     currentVersion: problem.currentVersion,
   };

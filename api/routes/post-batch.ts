@@ -26,7 +26,7 @@ export const postBatch: Route = {
     tag: 'Entries',
     summary: 'Write many entries',
     description:
-      'Each operation has its own result, in order: a receipt, or a problem, which has a `code`; `status` is what a request of its own would have been answered. Operations of one entry happen in order, others at once. A malformed batch is `400`, with everything that is wrong, and nothing of it is done. With `"atomic": true` all happen in one transaction or none does, and what stops one is a problem of the whole request.',
+      'Each operation has its own result, in order: a receipt, or a problem, which has a `code`; `status` is what a request of its own would have been answered. Operations of one entry happen in order, others at once. A malformed batch is `400`, with what is wrong, and nothing of it is done. With `"atomic": true` all happen in one transaction or none does, and what stops one is a problem of the whole request.',
     headers: ['prefer', 'idempotency-key'],
     body: {
       type: 'application/json',

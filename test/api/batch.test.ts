@@ -229,6 +229,31 @@ describe('a malformed batch is refused with all that is wrong, and nothing of it
     expect(api.holdfast.calls).toEqual([]);
   });
 
+  test('of operations past the limit none is looked at', async () => {
+    const api = await startApi({ MAX_BATCH_BYTES: 1024 * 1024 });
+    for (const element of ['{}', '5']) {
+      const response = await post(api, `{"operations":[${Array(200_000).fill(element).join(',')}]}`);
+      expect(response.status).toBe(400);
+      expect(await errorsOf(response)).toEqual([
+        { path: '/operations', message: 'must not be more than 100' },
+      ]);
+    }
+  });
+
+  test('of many mistakes the first 100 are named, and that there are more', async () => {
+    const api = await startApi({ MAX_BATCH_BYTES: 1024 * 1024 });
+    const unknown = Array.from({ length: 50_000 }, (_, i) => `"${i}":1`).join(',');
+    const bodies = [
+      `{"operations":[{"op":"delete","collection":"carts","key":"a",${unknown}}]}`,
+      JSON.stringify({ operations: Array(100).fill({ op: 'delete', collection: 'No', key: '' }) }),
+    ];
+    for (const body of bodies) {
+      const problem = await problemOf(await post(api, body));
+      expect(problem.errors).toHaveLength(100);
+      expect(problem.detail).toContain('More is wrong than the 100');
+    }
+  });
+
   test('a condition of the whole request is refused', async () => {
     const api = await startApi();
     expect((await post(api, { operations: [good] }, { 'if-match': '"12"' })).status).toBe(400);
