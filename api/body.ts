@@ -7,6 +7,8 @@ const JSON_TYPE = /^application\/(?:[\w.!#$&^-]+\+)?json[ \t]*(?:;|$)/i;
 const MERGE_PATCH_TYPE = /^application\/merge-patch\+json[ \t]*(?:;|$)/i;
 const OTHER_CHARSET = /;[ \t]*charset=(?!"?utf-?8"?[ \t]*(?:;|$))/i;
 
+const EMPTY = Buffer.alloc(0);
+
 export interface BodyLimits {
   readonly maxBytes: number;
   /** On the process's monotonic clock, in ms. */
@@ -77,7 +79,7 @@ function readBytes(incoming: IncomingMessage, limits: BodyLimits): Promise<Buffe
     return Promise.reject(tooLarge(limits.maxBytes));
   }
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let body: Buffer = EMPTY;
     let bytes = 0;
     const timer = setTimeout(onTimeout, limits.deadlineAt - performance.now());
 
@@ -91,14 +93,16 @@ function readBytes(incoming: IncomingMessage, limits: BodyLimits): Promise<Buffe
       reject(error);
     }
     function onData(chunk: Buffer): void {
+      if (bytes + chunk.length > limits.maxBytes) {
+        fail(tooLarge(limits.maxBytes));
+        return;
+      }
+      body = bytes === 0 ? chunk : appended(body, bytes, chunk);
       bytes += chunk.length;
-      if (bytes > limits.maxBytes) fail(tooLarge(limits.maxBytes));
-      else chunks.push(chunk);
     }
     function onEnd(): void {
       settle();
-      const [first] = chunks;
-      resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, bytes));
+      resolve(body.length === bytes ? body : body.subarray(0, bytes));
     }
     function onBroken(): void {
       fail(new HoldfastError('invalid-request', 'The body ended before it was complete.'));
@@ -108,6 +112,19 @@ function readBytes(incoming: IncomingMessage, limits: BodyLimits): Promise<Buffe
     }
     incoming.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
   });
+}
+
+/**
+ * The first `length` bytes of `body`, then the chunk: in `body` itself where it has room. A list of chunks would keep an object
+ * of some 200 bytes for each, and a client may send one for every byte.
+ */
+function appended(body: Buffer, length: number, chunk: Buffer): Buffer {
+  const needed = length + chunk.length;
+  // A chunk that is the body so far has no room: nothing is ever written into what belongs to the socket.
+  const room = body.length >= needed ? body : Buffer.allocUnsafe(Math.max(needed, 2 * length));
+  if (room !== body) body.copy(room, 0, 0, length);
+  chunk.copy(room, length);
+  return room;
 }
 
 function tooLarge(maxBytes: number): HoldfastError {
