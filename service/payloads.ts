@@ -10,13 +10,19 @@ export interface PayloadJson {
   readonly data?: string | undefined;
 }
 
-/** What Temporal's Web UI and command line ask for, so that people can read what this system's processes wrote. */
+/**
+ * What Temporal's Web UI and command line ask for, so that people can read what this system's processes wrote. Both answer
+ * 64 MiB at most, in Base64, else @throws value-too-large.
+ */
 export interface Payloads {
   /** In their order, as the processes of these settings would write them. @throws invalid-request. */
   encode(payloads: readonly PayloadJson[]): Promise<readonly PayloadJson[]>;
   /** In their order; what is not encoded comes back as it is. @throws invalid-request, which says what cannot be decoded. */
   decode(payloads: readonly PayloadJson[]): Promise<readonly PayloadJson[]>;
 }
+
+/** Of an answer, in Base64: a thousand payloads of 16 KB can say that they are 16 MiB each. */
+const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 export function createPayloads(environment: Environment): Payloads {
   const codec = createPayloadCodec(environment);
@@ -26,17 +32,45 @@ export function createPayloads(environment: Environment): Payloads {
   };
 }
 
+/** One after the other: each may be large for a moment while it is decoded, whatever comes out. */
 async function converted(
   codec: PayloadCodec,
   way: 'encode' | 'decode',
   payloads: readonly PayloadJson[],
 ): Promise<readonly PayloadJson[]> {
+  const answer: PayloadJson[] = [];
+  let characters = 0;
+  for (const payload of payloads) {
+    const done = await convertedOne(codec, way, payload);
+    characters += charactersOf(done);
+    if (characters > MAX_CHARACTERS) {
+      const detail = `The payloads are larger than 64 MiB when they are ${way}d: send fewer of them at once.`;
+      throw new HoldfastError('value-too-large', detail);
+    }
+    answer.push(done);
+  }
+  return answer;
+}
+
+async function convertedOne(
+  codec: PayloadCodec,
+  way: 'encode' | 'decode',
+  payload: PayloadJson,
+): Promise<PayloadJson> {
   try {
-    return (await codec[way](payloads.map(fromJson))).map(toJson);
+    const [done = {}] = await codec[way]([fromJson(payload)]);
+    return toJson(done);
   } catch (error) {
     const reason = error instanceof UnreadableBatch ? `: ${error.message}; ${error.remedy}` : '';
     throw new HoldfastError('invalid-request', `A payload could not be ${way}d${reason}.`, { cause: error });
   }
+}
+
+function charactersOf({ metadata = {}, data = '' }: PayloadJson): number {
+  return Object.entries(metadata).reduce(
+    (sum, [name, value]) => sum + name.length + value.length,
+    data.length,
+  );
 }
 
 function fromJson({ metadata = {}, data = '' }: PayloadJson): Payload {

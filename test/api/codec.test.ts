@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createPayloadCodec } from '../../storage/temporal/payload-codec.ts';
 import { testKey } from '../support/api-key.ts';
 import { problemOf, startApi } from './fixture.ts';
 
@@ -33,6 +34,24 @@ test('what cannot be decoded is refused with its reason', async () => {
   const garbage = { metadata: { encoding: btoa('binary/zlib') }, data: btoa('not deflated') };
   expect((await request('POST', '/codec/decode', post([garbage]))).status).toBe(400);
   expect((await request('POST', '/codec/decode', post([{ data: 'no base64!' }]))).status).toBe(400);
+});
+
+test('payloads that are small only while they are compressed are bounded in sum', async () => {
+  const { request } = await startApi();
+  const metadata = { encoding: Buffer.from('json/plain') };
+  const codec = createPayloadCodec({ PAYLOAD_COMPRESS_FROM_BYTES: 1, PAYLOAD_ENCRYPTION_KEYS: [] });
+  const [long] = await codec.encode([{ metadata, data: new Uint8Array(12 * 1024 * 1024) }]);
+  const bomb = {
+    metadata: { encoding: btoa('binary/zlib') },
+    data: Buffer.from(long?.data ?? []).toString('base64'),
+  };
+  expect((await request('POST', '/codec/decode', post([bomb]))).status).toBe(200);
+  const refused = await request('POST', '/codec/decode', post(Array(6).fill(bomb)));
+  expect(refused.status).toBe(413);
+  expect(await problemOf(refused)).toMatchObject({
+    code: 'value-too-large',
+    detail: 'The payloads are larger than 64 MiB when they are decoded: send fewer of them at once.',
+  });
 });
 
 test('the Web UI of Temporal may call it from a browser, by either name of this machine; other pages may not', async () => {
