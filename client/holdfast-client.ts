@@ -77,7 +77,7 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
     const { absolute, headers, ...rest } = request;
     const conditional = options.ifMatch !== undefined || options.ifAbsent === true;
     const repeatable = (absolute && !conditional) || options.idempotencyKey !== undefined;
-    const response = await call(
+    const answer = await call(
       {
         ...rest,
         headers: { ...headers, ...writeHeaders(options) },
@@ -85,8 +85,8 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
       },
       options,
     );
-    const receipt = (await response.json()) as R;
-    return response.headers.has('idempotent-replayed') ? { ...receipt, replayed: true } : receipt;
+    const receipt = answer.json as R;
+    return answer.headers.has('idempotent-replayed') ? { ...receipt, replayed: true } : receipt;
   }
 
   function entries<V>(collection: string) {
@@ -98,11 +98,10 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
         options,
       );
 
-    async function getText(entry: string, options?: CallOptions): Promise<Entry<string> | undefined> {
+    async function found(entry: string, options?: CallOptions) {
       try {
-        const response = await call({ method: 'GET', path: path(entry), effect: 'read' }, options);
-        const version = Number(response.headers.get('etag')?.replaceAll('"', ''));
-        return { value: await response.text(), version };
+        const answer = await call({ method: 'GET', path: path(entry), effect: 'read' }, options);
+        return { ...answer, version: Number(answer.headers.get('etag')?.replaceAll('"', '')) };
       } catch (error) {
         if (error instanceof HoldfastClientError && error.code === 'entry-not-found') return undefined;
         throw error;
@@ -112,10 +111,13 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
     return {
       path,
       putText,
-      getText,
+      async getText(entry: string, options?: CallOptions): Promise<Entry<string> | undefined> {
+        const answer = await found(entry, options);
+        return answer && { value: answer.text, version: answer.version };
+      },
       async get(entry: string, options?: CallOptions): Promise<Entry<V> | undefined> {
-        const found = await getText(entry, options);
-        return found === undefined ? undefined : { ...found, value: JSON.parse(found.value) as V };
+        const answer = await found(entry, options);
+        return answer && { value: answer.json as V, version: answer.version };
       },
       put: (entry: string, value: V, options?: WriteOptions) =>
         putText(entry, JSON.stringify(value), options),
@@ -123,9 +125,9 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
         write<Receipt>({ method: 'DELETE', path: path(entry), absolute: true }, options),
       async getMany(keys: readonly string[], options?: CallOptions) {
         const request = { method: 'POST', path: `${base}/read`, headers: JSON_TYPE, effect: 'read' } as const;
-        const response = await call({ ...request, body: JSON.stringify({ keys }) }, options);
-        const { entries: found } = (await response.json()) as { entries: (Entry<V> & { key: string })[] };
-        return new Map(found.map(({ key: name, value, version }) => [name, { value, version }]));
+        const answer = await call({ ...request, body: JSON.stringify({ keys }) }, options);
+        const { entries: listed } = answer.json as { entries: (Entry<V> & { key: string })[] };
+        return new Map(listed.map(({ key: name, value, version }) => [name, { value, version }]));
       },
       async list({ after, limit, prefix, ...options }: Parameters<Entries<V, Receipt>['list']>[0] = {}) {
         const query = new URLSearchParams();
@@ -133,11 +135,11 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
           if (value !== undefined) query.set(name, String(value));
         }
         const search = query.size === 0 ? '' : `?${query}`;
-        const response = await call(
+        const answer = await call(
           { method: 'GET', path: `${base}/entries${search}`, effect: 'read' },
           options,
         );
-        return (await response.json()) as Listing<V>;
+        return answer.json as Listing<V>;
       },
     };
   }
@@ -178,7 +180,7 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
       };
     },
     async batch(operations, { atomic, ...options } = {}) {
-      const response = await call(
+      const answer = await call(
         {
           method: 'POST',
           path: '/v1/batch',
@@ -188,7 +190,7 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
         },
         options,
       );
-      return ((await response.json()) as { results: BatchResult[] }).results;
+      return (answer.json as { results: BatchResult[] }).results;
     },
   };
 }

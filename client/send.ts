@@ -21,6 +21,14 @@ export interface Sender {
   readonly fetch: typeof fetch;
 }
 
+/** What a request came to, read to its end. */
+export interface Answer {
+  readonly headers: Headers;
+  /** As it came, which is JSON. */
+  readonly text: string;
+  readonly json: unknown;
+}
+
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -43,12 +51,12 @@ export async function send(
   sender: Sender,
   request: Request,
   { signal, deadlineMs }: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
-): Promise<Response> {
+): Promise<Answer> {
   const deadline = performance.now() + deadlineMs;
   let doubtful = false;
   for (let tries = 0; ; tries++) {
     const answer = await attempt(sender, request, signal, deadline - performance.now());
-    if (answer instanceof Response) return answer;
+    if (!('error' in answer)) return answer;
     const { error, retryAfterMs } = answer;
     doubtful ||= request.effect !== 'read' && error.outcomeUnknown;
     const left = deadline - performance.now();
@@ -72,7 +80,7 @@ async function attempt(
   { method, path, headers, body, effect }: Request,
   signal: AbortSignal | undefined,
   leftMs: number,
-): Promise<Response | Failure> {
+): Promise<Answer | Failure> {
   signal?.throwIfAborted();
   const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)));
   try {
@@ -82,7 +90,9 @@ async function attempt(
       ...(body === undefined ? {} : { body }),
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     });
-    return response.ok || response.status === 304 ? response : await failureOf(response);
+    // A connection may break inside the body, too.
+    const text = await response.text();
+    return response.ok ? answerOf(response, text) : failureOf(response, text);
   } catch (cause) {
     signal?.throwIfAborted();
     const outcomeUnknown = effect !== 'read';
@@ -93,10 +103,14 @@ async function attempt(
   }
 }
 
-async function failureOf(response: Response): Promise<Failure> {
+/** @throws SyntaxError where it is none of Holdfast's, such as the page of a proxy, or was cut off. */
+function answerOf({ headers }: Response, text: string): Answer {
+  return { headers, text, json: JSON.parse(text) };
+}
+
+function failureOf(response: Response, text: string): Failure {
   const seconds = Number(response.headers.get('retry-after') ?? 0);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : 0;
-  const text = await response.text();
   const problem =
     response.headers.get('content-type') === 'application/problem+json' ? parse(text) : undefined;
   if (problem === undefined) {

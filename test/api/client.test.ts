@@ -167,3 +167,46 @@ test('an answer of somebody else, such as a proxy, is no answer', async () => {
     outcomeUnknown: true,
   });
 });
+
+/** Answers the first request with that, and the others as the API does. */
+function firstAnswered(response: () => Response): typeof fetch {
+  let first = true;
+  return (input, init) => {
+    if (!first) return fetch(input, init);
+    first = false;
+    return Promise.resolve(response());
+  };
+}
+
+const cutOff = () =>
+  new ReadableStream({
+    start(controller) {
+      controller.enqueue(Buffer.from('{"items":'));
+      controller.error(new TypeError('terminated'));
+    },
+  });
+
+test.each<[string, () => Response]>([
+  ['a connection that breaks inside the body', () => new Response(cutOff())],
+  ['a body that is cut off', () => new Response('{"items":')],
+  ['a page of a proxy', () => new Response('<h1>Welcome</h1>', { headers: { 'content-type': 'text/html' } })],
+])(
+  '%s is no answer: what may be repeated is, and other writes have an unknown outcome',
+  async (_, answer) => {
+    const api = await startApi();
+    const clientWith = (fetchOf: typeof fetch) =>
+      createHoldfastClient({ url: `http://127.0.0.1:${api.port}`, fetch: fetchOf, deadlineMs: 5_000 });
+    const first = () => clientWith(firstAnswered(answer));
+    await first().documents('carts').put('a', { items: [] });
+    expect((await first().documents('carts').get('a'))?.value).toEqual({ items: [] });
+    expect((await first().documents('carts').getText('a'))?.value).toBe('{"items":[]}');
+    expect((await first().documents('carts').getMany(['a'])).size).toBe(1);
+    expect((await first().documents('carts').list()).entries).toHaveLength(1);
+    for (const write of [
+      first().counters('page-views').increment('home'),
+      first().batch([{ op: 'increment', collection: 'page-views', key: 'home' }]),
+    ]) {
+      expect(await errorOf(write)).toMatchObject({ code: 'network', outcomeUnknown: true });
+    }
+  },
+);
