@@ -58,7 +58,7 @@ export async function send(
     const answer = await attempt(sender, request, signal, deadline - performance.now());
     if (!('error' in answer)) return answer;
     const { error, retryAfterMs } = answer;
-    doubtful ||= request.effect !== 'read' && error.outcomeUnknown;
+    doubtful ||= error.outcomeUnknown;
     const left = deadline - performance.now();
     const longest = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
     const pause = Math.max(retryAfterMs, longest * (0.5 + Math.random() / 2));
@@ -92,7 +92,7 @@ async function attempt(
     });
     // A connection may break inside the body, too.
     const text = await response.text();
-    return response.ok ? answerOf(response, text) : failureOf(response, text);
+    return response.ok ? answerOf(response, text) : failureOf(response, text, effect);
   } catch (cause) {
     signal?.throwIfAborted();
     const outcomeUnknown = effect !== 'read';
@@ -108,16 +108,18 @@ function answerOf({ headers }: Response, text: string): Answer {
   return { headers, text, json: JSON.parse(text) };
 }
 
-function failureOf(response: Response, text: string): Failure {
+function failureOf(response: Response, text: string, effect: Request['effect']): Failure {
   const seconds = Number(response.headers.get('retry-after') ?? 0);
   const retryAfterMs = Number.isFinite(seconds) ? seconds * 1_000 : 0;
   const problem =
     response.headers.get('content-type') === 'application/problem+json' ? parse(text) : undefined;
   if (problem === undefined) {
     const message = `An answer with status ${response.status} that is not Holdfast's.`;
-    return { error: new HoldfastClientError('network', message, { outcomeUnknown: true }), retryAfterMs };
+    const outcomeUnknown = effect !== 'read';
+    return { error: new HoldfastClientError('network', message, { outcomeUnknown }), retryAfterMs };
   }
-  const outcomeUnknown = problem.code === 'outcome-unknown' || problem.code === 'internal';
+  const doubtful = problem.code === 'outcome-unknown' || problem.code === 'internal';
+  const outcomeUnknown = doubtful && effect !== 'read';
   return {
     error: new HoldfastClientError(problem.code, problem.detail, { problem, outcomeUnknown }),
     retryAfterMs,

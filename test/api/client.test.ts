@@ -166,6 +166,25 @@ test('an answer of somebody else, such as a proxy, is no answer', async () => {
     code: 'network',
     outcomeUnknown: true,
   });
+  expect(await errorOf(client.documents('carts').get('a'))).toMatchObject({
+    code: 'network',
+    outcomeUnknown: false,
+  });
+});
+
+test('a read that failed has no unknown outcome, whatever the server says', async () => {
+  const api = await startApi();
+  api.holdfast.before = () => {
+    throw new HoldfastError('outcome-unknown', 'What happened.');
+  };
+  const { carts } = await clientOf(api, { deadlineMs: 100 });
+  for (const read of [() => carts.get('a'), () => carts.getMany(['a']), () => carts.list()]) {
+    expect(await errorOf(read())).toMatchObject({ code: 'outcome-unknown', outcomeUnknown: false });
+  }
+  api.holdfast.before = () => {
+    throw new Error('unforeseen');
+  };
+  expect(await errorOf(carts.get('a'))).toMatchObject({ code: 'internal', outcomeUnknown: false });
 });
 
 /** Answers the first request with that, and the others as the API does. */
