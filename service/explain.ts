@@ -1,26 +1,42 @@
 import { slotWorkflowId } from '../config/temporal-names.ts';
+import type { BatchId } from '../domain/batch.ts';
 import type { Collection } from '../domain/collection.ts';
-import { entryId } from '../domain/entry.ts';
-import { mergePending, type Settled } from '../domain/merge.ts';
+import { type EntryRef, entryId } from '../domain/entry.ts';
+import { mergePending } from '../domain/merge.ts';
 import type { EntryState } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { inspect, type Pending } from '../storage/redis/lookup.ts';
+import { inspect, type Pending, stagedMutations } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import type { Explanation, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
+import { occupiedSlots } from './slots.ts';
 import { unavailable } from './trouble.ts';
 
-/** What a read gives: of the pending mutation and the row as a repair merges them, unless the cached copy is as new. */
+type PendingPart = NonNullable<Explanation['pending']>;
+
+function inSlot(
+  partition: number,
+  { slot, batchId, runId }: { slot: number; batchId: BatchId; runId: string },
+) {
+  return { batchId, where: 'temporal', workflowId: slotWorkflowId(partition, slot), runId } as const;
+}
+
+function isNewest(cached: EntryState | undefined, state: EntryState): cached is EntryState {
+  return cached !== undefined && cached.version >= state.version;
+}
+
+function isPlaced(one: EntryState | PendingPart): one is PendingPart {
+  return 'where' in one;
+}
+
+/** What a read gives: what a repair comes to, unless the cached copy is as new. */
 function winnerOf(
   cached: EntryState | undefined,
-  pending: EntryState | null,
-  settled: Settled,
+  { state, from }: Pick<ReturnType<typeof mergePending>, 'state' | 'from'>,
 ): Explanation['winner'] {
-  const { state, from } = mergePending(settled, pending === null ? [] : [pending]);
-  if (cached !== undefined && cached.version >= state.version)
-    return cached.version === 0 ? 'none' : 'cached';
+  if (isNewest(cached, state)) return cached.version === 0 ? 'none' : 'cached';
   return state.version === 0 ? 'none' : from;
 }
 
@@ -38,14 +54,29 @@ export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatc
     }
     const mutation = (await batches.content({ ...pending, partition })).get(id);
     if (mutation === undefined) return null;
-    return {
-      version: mutation.version,
-      value: mutation.value,
-      batchId: pending.batchId,
-      where: 'temporal',
-      workflowId: slotWorkflowId(partition, pending.slot),
-      runId: pending.runId,
-    };
+    const { version, value } = mutation;
+    return { version, value, ...inSlot(partition, pending) };
+  }
+
+  const record = (collection: Collection, ref: EntryRef, deadlineAt: number) =>
+    beforeDeadline(ctx.readRecord(collection.kind, ref), deadlineAt);
+
+  /** Every write of an entry that waits, where the index does not name the one that counts: as a read looks for it. */
+  async function everyPart(
+    ref: EntryRef,
+    partition: number,
+    deadlineAt: number,
+  ): Promise<readonly (EntryState | PendingPart)[]> {
+    const staged = await epochs.use(partition, deadlineAt, (epoch) =>
+      stagedMutations(ctx.redis, ref, { partition, epoch }),
+    );
+    const slots = await occupiedSlots(ctx, partition);
+    const inSlots = slots.flatMap((slot) =>
+      slot.mutations
+        .filter((mutation) => entryId(mutation) === entryId(ref))
+        .map(({ version, value }) => ({ version, value, ...inSlot(partition, slot) })),
+    );
+    return [...inSlots, ...staged];
   }
 
   return async (collection: Collection, key: string, options: RequestOptions): Promise<Explanation> => {
@@ -58,16 +89,30 @@ export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatc
         seen: await inspect(ctx.redis, ref, { partition, epoch: current }),
       }));
       const pending = await beforeDeadline(pendingPart(id, partition, seen.pending), options.deadlineAt);
-      const settled = await beforeDeadline(ctx.readRecord(collection.kind, ref), options.deadlineAt);
+      const indexed = pending === null ? [] : [pending];
+      let settled = await record(collection, ref, options.deadlineAt);
+      let merged = mergePending(settled, indexed);
+      let counting: Explanation['pending'] = pending;
+      // Else the cached copy is what a read gives, and nobody looks any further.
+      if (merged.hidden && !isNewest(seen.cached, merged.state)) {
+        const every = await beforeDeadline(everyPart(ref, partition, options.deadlineAt), options.deadlineAt);
+        settled = await record(collection, ref, options.deadlineAt);
+        const all = [...indexed, ...every];
+        merged = mergePending(settled, all);
+        const winner = all.find(
+          ({ version }) => merged.from === 'pending' && version === merged.state.version,
+        );
+        if (winner !== undefined) counting = isPlaced(winner) ? winner : null;
+      }
       return {
         ...ref,
         partition,
         epoch,
         cached: seen.cached ?? null,
-        pending,
+        pending: counting,
         row: settled.row ?? null,
         setAside: settled.setAside,
-        winner: winnerOf(seen.cached, pending, settled),
+        winner: winnerOf(seen.cached, merged),
       };
     } catch (error) {
       throw unavailable(error);

@@ -86,6 +86,7 @@ export interface Explanation extends EntryRef {
   readonly partition: number;
   readonly epoch: Epoch;
   readonly cached: EntryState | null;
+  /** What the index names; where that was set aside, what counts instead, unless it is still in Redis. */
   readonly pending:
     | (EntryState & {
         readonly batchId: BatchId;

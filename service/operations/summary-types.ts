@@ -28,7 +28,7 @@ export type BatchCounts = Readonly<
 >;
 
 /** What holds for one partition and for all. `null`: not known, see `unknown`. */
-interface Waiting {
+export interface Waiting {
   /** Whether write-behind writes are refused while the queue empties. */
   readonly draining: boolean | null;
   /** Entries with a write that is not known to be in PostgreSQL. */

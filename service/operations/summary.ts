@@ -8,7 +8,7 @@ import { beforeDeadline } from '../deadline.ts';
 import { unavailable } from '../trouble.ts';
 import { createBatchLooks } from './batch-looks.ts';
 import { runsOf, summarizePartition, total } from './summarize.ts';
-import type { Summary, Unknown } from './summary-types.ts';
+import type { Summary, Unknown, Waiting } from './summary-types.ts';
 
 /** For Redis, then for Temporal; for PostgreSQL meanwhile. Whoever asks would rather have a part of the answer than wait. */
 const SUMMARY_MS = 1_500;
@@ -62,7 +62,7 @@ export function createSummary(ctx: Context): () => Promise<Summary> {
     const all = total(summaries);
     return {
       at: new Date(now),
-      allPersisted: allPersisted(all.pendingEntries, all.stagedEntries, all.oldestAgeSeconds),
+      allPersisted: allPersisted(all),
       ...all,
       ...('value' in counted ? counted.value : { deadLetters: null, rowsWritten: null }),
       unknown: [...all.unknown, ...('unknown' in counted ? [counted.unknown] : [])],
@@ -83,10 +83,15 @@ export function createSummary(ctx: Context): () => Promise<Summary> {
   };
 }
 
-function allPersisted(pending: number | null, staged: number | null, oldest: number | null): boolean | null {
-  if (pending === 0 && staged === 0) return true;
-  if (pending === null || staged === null) return oldest === null ? null : false;
-  return false;
+/**
+ * An empty index does not say it alone: it names one batch for each entry, so where that one's write was discarded, an older
+ * one may wait in a batch that nothing names.
+ */
+function allPersisted({ pendingEntries, stagedEntries, oldestAgeSeconds, batches }: Waiting): boolean | null {
+  if (pendingEntries === null || stagedEntries === null) return oldestAgeSeconds === null ? null : false;
+  const { staged, persisting, retrying, stuck, ended } = batches;
+  if (pendingEntries + stagedEntries + staged + persisting + retrying + stuck + ended > 0) return false;
+  return batches.unknown > 0 ? null : true;
 }
 
 async function found<T>(dependency: Unknown['dependency'], asked: Promise<T>): Promise<Found<T>> {
