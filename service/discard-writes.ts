@@ -11,6 +11,7 @@ import type { Context } from './context.ts';
 import { pause, remainingMs } from './deadline.ts';
 import { decisionFailure, lockTimeoutMs } from './decision.ts';
 import type { Epochs } from './epochs.ts';
+import { noSuchBatch, noSuchSlot } from './operations/no-such-batch.ts';
 import type { Operations } from './operations.ts';
 import { unavailable } from './trouble.ts';
 
@@ -33,16 +34,17 @@ export function createDiscardWrites(ctx: Context, epochs: Epochs): Operations['d
   const { PARTITIONS, SLOTS, REDIS_TIMEOUT_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
 
   /** All that the batch started with, from its history: a repeated discard must find what the workflow knows of already. */
-  async function batchIn(workflowId: string): Promise<HeldBatch> {
+  async function batchIn(workflowId: string, deadlineAt: number): Promise<HeldBatch> {
     const place = parseSlotWorkflowId(workflowId);
-    if (place === undefined || place.partition >= PARTITIONS || place.slot >= SLOTS) throw noSuchBatch();
+    if (place === undefined || place.partition >= PARTITIONS || place.slot >= SLOTS) throw noSuchSlot();
     const found = await readPending(ctx.temporal, {
       ...place,
       queryTimeoutMs: 0,
       deadlineMs: TEMPORAL_TIMEOUT_MS,
       via: 'history',
     });
-    if (found.state === 'none' || found.state === 'completed') throw noSuchBatch();
+    if (found.state === 'none' || found.state === 'completed')
+      throw await noSuchBatch(ctx, place, deadlineAt);
     const { batchId, runId, mutations } = found;
     return { workflowId, runId, batchId, partition: place.partition, mutations };
   }
@@ -83,7 +85,7 @@ export function createDiscardWrites(ctx: Context, epochs: Epochs): Operations['d
   }
 
   return async (workflowId, { entries, reason, by }, { deadlineAt }) => {
-    const batch = await batchIn(workflowId).catch((error: unknown) => {
+    const batch = await batchIn(workflowId, deadlineAt).catch((error: unknown) => {
       throw unavailable(error);
     });
     const held = new Map(batch.mutations.map((m) => [entryId(m), m]));
@@ -124,11 +126,4 @@ export function createDiscardWrites(ctx: Context, epochs: Epochs): Operations['d
       workflowTold,
     };
   };
-}
-
-function noSuchBatch(): HoldfastError {
-  return new HoldfastError(
-    'batch-not-found',
-    'No batch of this workflow id is on its way. What it held before is in PostgreSQL, or among the dead letters.',
-  );
 }

@@ -5,10 +5,10 @@ const time = z.iso.datetime();
 const count = z.int().min(0);
 
 export const batchPlace = z
-  .enum(['staged', 'persisting', 'retrying', 'stuck', 'releasing', 'done', 'ended'])
+  .enum(['staged', 'persisting', 'retrying', 'stuck', 'releasing', 'done', 'ended', 'unknown'])
   .meta({
     description:
-      '`staged`: not known to have reached Temporal. `persisting`: the first attempt. `retrying`: PostgreSQL did not take it yet. `stuck`: PostgreSQL refuses it for a reason that a person must mend. `releasing`, `done`: in PostgreSQL; Redis is being told. `ended`: the workflow was terminated or failed; the writes are queued again.',
+      '`staged`: not known to have reached Temporal. `persisting`: the first attempt. `retrying`: PostgreSQL did not take it yet. `stuck`: PostgreSQL refuses it for a reason that a person must mend. `releasing`, `done`: in PostgreSQL; Redis is being told. `ended`: the workflow was terminated or failed; the writes are queued again. `unknown`: Redis names it, and Temporal does not know it.',
   });
 
 const listed = {

@@ -14,7 +14,9 @@ export function troubled(batches: readonly Batch[], now: number): Batch[] {
   const late = ({ oldestWriteAt }: Batch) =>
     oldestWriteAt !== null && now - Date.parse(oldestWriteAt) >= LATE_S * 1_000;
   const inTrouble = (batch: Batch) =>
-    batch.lastError !== null || ['stuck', 'retrying', 'ended'].includes(batch.state) || late(batch);
+    batch.lastError !== null ||
+    ['stuck', 'retrying', 'ended', 'unknown'].includes(batch.state) ||
+    late(batch);
   const errorAt = ({ lastError }: Batch) => (lastError === null ? 0 : Date.parse(lastError.at));
   return batches
     .filter((batch) => batch.state !== 'done' && inTrouble(batch))

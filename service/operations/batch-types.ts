@@ -4,8 +4,11 @@ import type { UpdateAnswer } from '../../storage/temporal/batch-control.ts';
 import type { BatchFailure, BatchStanding } from '../../storage/temporal/describe-batch.ts';
 import type { StatusAnswer } from '../../storage/temporal/query-status.ts';
 
-/** `staged`: it has a slot, and is not known to have reached Temporal. `done`: its release is on its way. */
-export type BatchPlace = BatchStanding | 'staged';
+/**
+ * `staged`: it has a slot, and is not known to have reached Temporal. `done`: its release is on its way. `unknown`: Redis names
+ * it, and Temporal does not know it.
+ */
+export type BatchPlace = BatchStanding | 'staged' | 'unknown';
 
 /** A batch that has a slot. */
 export interface ListedBatch {
@@ -25,7 +28,7 @@ export interface ListedBatch {
   readonly lastError: BatchFailure | null;
   /** `null` while an attempt is under way. */
   readonly nextAttemptAt: Date | null;
-  /** Its page in the Temporal Web UI; `null` while it is staged. */
+  /** Its page in the Temporal Web UI; `null` where Temporal is not known to have it. */
   readonly uiUrl: string | null;
 }
 

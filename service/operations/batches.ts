@@ -1,5 +1,5 @@
 import { parseSlotWorkflowId, slotWorkflowId } from '../../config/temporal-names.ts';
-import { HoldfastError } from '../../domain/errors.ts';
+import type { BatchId } from '../../domain/batch.ts';
 import { timeOfVersion } from '../../domain/version.ts';
 import { recordAction } from '../../storage/postgres/operator-actions.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../../storage/redis/errors.ts';
@@ -14,6 +14,7 @@ import { beforeDeadline, remainingMs } from '../deadline.ts';
 import type { Operations } from '../operations.ts';
 import { unavailable } from '../trouble.ts';
 import type { BatchPlace, ListedBatch } from './batch-types.ts';
+import { noSuchBatch, noSuchSlot } from './no-such-batch.ts';
 
 /** Slots looked at for one page: a page of one state may be nearly empty and still have a next one. */
 const MAX_LOOKS = 200;
@@ -21,8 +22,8 @@ const AT_ONCE = 16;
 /** Kept back from a search, so that what was found is answered. */
 const ANSWER_MS = 500;
 
-/** A slot in use; without `staged` and `runId` whatever is in it, since Redis could not say. */
-type InSlot = SlotRun & { readonly staged?: string };
+/** A slot in use, as Redis says; without `batchId` whatever is in it, since Redis could not say. Without `runId` it is staged. */
+type InSlot = SlotRun & { readonly batchId?: BatchId };
 
 /** What operators see of batches, and do about them. Asks the slots that are in use, never a listing. */
 export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 'showBatch' | 'retryBatch'> {
@@ -35,7 +36,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
   function placeOf(workflowId: string): { readonly partition: number; readonly slot: number } {
     const place = parseSlotWorkflowId(workflowId);
     if (place !== undefined && place.partition < PARTITIONS && place.slot < SLOTS) return place;
-    throw noSuchBatch();
+    throw noSuchSlot();
   }
 
   async function inUse(partition: number, deadlineAt: number): Promise<readonly InSlot[]> {
@@ -44,7 +45,8 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
       return sent.map(({ slot, batchId, ...one }) => ({
         partition,
         slot,
-        ...(one.state === 'confirmed' ? { runId: one.runId } : { staged: batchId }),
+        batchId,
+        ...(one.state === 'confirmed' ? { runId: one.runId } : {}),
       }));
     } catch (error) {
       const away =
@@ -83,17 +85,20 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
 
   /** `undefined` where the slot turned out to be free. */
   async function look(place: InSlot, deadlineAt: number): Promise<ListedBatch | undefined> {
-    if (place.staged !== undefined) return stagedBatch(place, place.staged);
+    const { batchId, runId } = place;
+    if (batchId !== undefined && runId === undefined) return unseenBatch(place, batchId, 'staged');
     const batch = await describeBatch(ctx.temporal, { ...place, deadlineMs: callMs(deadlineAt) });
     // Without Redis: the last batch of a free slot.
-    if (batch === undefined || (batch.state === 'done' && place.runId === undefined)) return undefined;
+    if (batch?.state === 'done' && runId === undefined) return undefined;
+    if (batch === undefined)
+      return batchId === undefined ? undefined : unseenBatch(place, batchId, 'unknown');
     return listed(place, batch);
   }
 
   async function found(workflowId: string, deadlineAt: number): Promise<[SlotRun, DescribedBatch]> {
     const place = placeOf(workflowId);
     const batch = await describeBatch(ctx.temporal, { ...place, deadlineMs: callMs(deadlineAt) });
-    if (batch === undefined || batch.state === 'done') throw noSuchBatch();
+    if (batch === undefined || batch.state === 'done') throw await noSuchBatch(ctx, place, deadlineAt);
     return [place, batch];
   }
 
@@ -140,7 +145,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
         readInput(ctx.temporal, { ...place, runId, deadlineMs: callMs(deadlineAt) }),
         queryStatus(ctx.temporal, batch, Math.min(QUERY_TIMEOUT_MS, callMs(deadlineAt))),
       ]).catch(rethrow);
-      if (input === undefined) throw noSuchBatch();
+      if (input === undefined) throw await noSuchBatch(ctx, place, deadlineAt);
       const writes = input.mutations
         .slice(after, after + limit)
         .map(({ collection, key, version, value }) => ({
@@ -167,7 +172,12 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
   };
 }
 
-function stagedBatch({ partition, slot }: SlotRun, batchId: string): ListedBatch {
+/** One that only Redis knows: of its workflow nothing can be said. */
+function unseenBatch(
+  { partition, slot, runId }: SlotRun,
+  batchId: BatchId,
+  state: 'staged' | 'unknown',
+): ListedBatch {
   const workflowId = slotWorkflowId(partition, slot);
   const unknown = {
     entries: null,
@@ -179,10 +189,10 @@ function stagedBatch({ partition, slot }: SlotRun, batchId: string): ListedBatch
   };
   return {
     workflowId,
-    runId: null,
+    runId: runId ?? null,
     batchId,
     partition,
-    state: 'staged',
+    state,
     ...unknown,
     attempts: 0,
     uiUrl: null,
@@ -191,11 +201,4 @@ function stagedBatch({ partition, slot }: SlotRun, batchId: string): ListedBatch
 
 function rethrow(error: unknown): never {
   throw unavailable(error);
-}
-
-function noSuchBatch(): HoldfastError {
-  return new HoldfastError(
-    'batch-not-found',
-    'No batch of this workflow id is on its way. What it held before is in PostgreSQL, or among the dead letters.',
-  );
 }

@@ -48,8 +48,12 @@ export function summarizePartition(found: Findings): PartitionSummary {
   let oldest = overview?.oldestStaged ?? Number.POSITIVE_INFINITY;
   let newestError: BatchTrouble | null = null;
   let occupied = 0;
+  let lost = 0;
   for (const { run, batch } of found.runs) {
-    if (batch === undefined) {
+    // Redis names it: it may hold writes, whoever forgot it.
+    const isLost = batch === 'none' && overview !== undefined;
+    if (isLost) lost += 1;
+    if (batch === undefined || isLost) {
       counts.unknown += 1;
       oldest = Math.min(oldest, run.confirmedAt ?? Number.POSITIVE_INFINITY);
       continue;
@@ -74,11 +78,24 @@ export function summarizePartition(found: Findings): PartitionSummary {
     batches: counts,
     ...age(oldest, now),
     newestError,
-    unknown:
-      counts.unknown > 0 && unknown.length === 0
-        ? [{ dependency: 'temporal', problem: `${counts.unknown} batches are not looked at yet` }]
-        : unknown,
+    unknown: [
+      ...unknown,
+      ...(lost > 0 ? [{ dependency: 'temporal' as const, problem: lostInWords(lost) }] : []),
+      ...(counts.unknown > lost && unknown.length === 0
+        ? [
+            {
+              dependency: 'temporal' as const,
+              problem: `${counts.unknown - lost} batches are not looked at yet`,
+            },
+          ]
+        : []),
+    ],
   };
+}
+
+function lostInWords(lost: number): string {
+  const batches = lost === 1 ? '1 batch that Redis names' : `${lost} batches that Redis names`;
+  return `It does not know ${batches}: check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.`;
 }
 
 function age(

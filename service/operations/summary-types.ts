@@ -21,7 +21,8 @@ export interface BatchTrouble {
 
 /**
  * Batches by where they stand. `staged`: closed in Redis, not yet in Temporal. `ended`: the workflow was terminated or
- * failed; the writes are queued again. `unknown`: in Temporal, and not looked at yet.
+ * failed; the writes are queued again. `unknown`: given to Temporal, and not looked
+ * at yet, or not known there any more.
  */
 export type BatchCounts = Readonly<
   Record<'staged' | 'persisting' | 'retrying' | 'stuck' | 'releasing' | 'ended' | 'unknown', number>

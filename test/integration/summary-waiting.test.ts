@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
 import { createDiscardWrites } from '../../service/discard-writes.ts';
+import { createBatches } from '../../service/operations/batches.ts';
 import { createSummary } from '../../service/operations/summary.ts';
+import { createNamespace } from '../support/services.ts';
 import { CARTS, cached, createWorld, type Part, type World, within } from './rules-fixture.ts';
 
 let world: World;
@@ -39,5 +41,36 @@ test('not everything is persisted while an older write of an entry waits whose n
     setAside: [second],
     winner: 'pending',
     pending: { version: first, value: '1', where: 'temporal', workflowId: slotWorkflowId(0, 0) },
+  });
+});
+
+test('a batch that Redis names and Temporal does not know counts, with its age, and nobody is told that it is settled', async () => {
+  await write('1');
+  // As with a wrong address or namespace, or where the database of Temporal was restored to an earlier time.
+  const { ctx, epochs } = await world.part({ TEMPORAL_NAMESPACE: await createNamespace() });
+  const summary = await createSummary(ctx)();
+  expect(summary).toMatchObject({
+    allPersisted: false,
+    pendingEntries: 1,
+    batches: { persisting: 0, unknown: 1 },
+    unknown: [
+      { dependency: 'temporal', problem: expect.stringMatching(/does not know 1 batch .*NAMESPACE/) },
+    ],
+  });
+  expect(summary.oldestAgeSeconds).toBeGreaterThan(0);
+  const workflowId = slotWorkflowId(0, 0);
+  const { listBatches, showBatch, retryBatch } = createBatches(ctx);
+  const soon = () => ({ deadlineAt: within(20_000) });
+  const page = { after: '', limit: 10 };
+  const unknown = { workflowId, state: 'unknown', runId: expect.any(String), uiUrl: null };
+  expect((await listBatches(page, soon())).batches).toMatchObject([unknown]);
+  expect((await listBatches({ ...page, state: 'unknown' }, soon())).batches).toHaveLength(1);
+  const why = { code: 'batch-not-found', message: expect.stringMatching(/^Redis .*TEMPORAL_NAMESPACE/) };
+  await expect(showBatch(workflowId, { after: 0, limit: 1 }, soon())).rejects.toMatchObject(why);
+  await expect(retryBatch(workflowId, { by: 'a test' }, soon())).rejects.toMatchObject(why);
+  const discarding = { entries: [{ collection: 'carts', key: 'k' }], reason: 'a test', by: 'a test' };
+  await expect(createDiscardWrites(ctx, epochs)(workflowId, discarding, soon())).rejects.toMatchObject(why);
+  await expect(showBatch(slotWorkflowId(0, 1), { after: 0, limit: 1 }, soon())).rejects.toMatchObject({
+    message: expect.stringMatching(/^No batch /),
   });
 });

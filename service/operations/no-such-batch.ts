@@ -1,0 +1,51 @@
+import { slotWorkflowId } from '../../config/temporal-names.ts';
+import { HoldfastError } from '../../domain/errors.ts';
+import { partitionOverview } from '../../storage/redis/overview.ts';
+import { describeSlot } from '../../storage/temporal/describe-slot.ts';
+import type { Context } from '../context.ts';
+import { beforeDeadline, remainingMs } from '../deadline.ts';
+
+/** For a name that no slot has. */
+export function noSuchSlot(): HoldfastError {
+  return new HoldfastError('batch-not-found', 'No slot has a workflow of this id.');
+}
+
+/**
+ * Why nothing can be done about the batch of a slot that Temporal does not have open. That it is settled is said only where
+ * Redis does not name a batch that Temporal has lost. Takes no longer than the deadline, and never throws.
+ */
+export async function noSuchBatch(
+  ctx: Context,
+  { partition, slot }: { readonly partition: number; readonly slot: number },
+  deadlineAt: number,
+): Promise<HoldfastError> {
+  const lost = await lostBatch(ctx, partition, slot, deadlineAt).catch(() => 'unknown' as const);
+  if (lost === 'unknown') {
+    return notFound(
+      'Temporal has no open batch of this workflow id, and it could not be found out whether Redis still names one.',
+    );
+  }
+  if (lost === undefined) {
+    return notFound(
+      'No batch of this workflow id is on its way. What it held before is in PostgreSQL, or among the dead letters.',
+    );
+  }
+  return notFound(
+    `Redis still names batch ${lost} as that of ${slotWorkflowId(partition, slot)}, but Temporal does not know it: check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. There is nothing here to discard or to retry.`,
+  );
+}
+
+/** Asked of the very run that Redis names: the slot may have another batch by now. */
+async function lostBatch(ctx: Context, partition: number, slot: number, deadlineAt: number) {
+  const { sent } = await beforeDeadline(partitionOverview(ctx.redis, partition), deadlineAt);
+  const named = sent.find((one) => one.slot === slot);
+  if (named?.state !== 'confirmed') return undefined;
+  const { runId, batchId } = named;
+  const deadlineMs = Math.max(1, Math.min(ctx.environment.TEMPORAL_TIMEOUT_MS, remainingMs(deadlineAt)));
+  const { state } = await describeSlot(ctx.temporal, { partition, slot, runId, deadlineMs });
+  return state === 'none' ? batchId : undefined;
+}
+
+function notFound(detail: string): HoldfastError {
+  return new HoldfastError('batch-not-found', detail);
+}
