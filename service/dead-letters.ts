@@ -6,6 +6,7 @@ import { partitionOf } from '../domain/partition.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
 import {
   discardDeadLetter,
+  type FoundDeadLetter,
   findDeadLetter,
   listDeadLetters,
   showDeadLetter,
@@ -105,11 +106,21 @@ export function createDeadLetters(
 }
 
 /** Which write a dead letter is about. @throws HoldfastError where there is none, or it was discarded. */
-export async function undecidedDeadLetter(db: Kysely<Database>, id: number): Promise<EntryVersion> {
+async function undecidedDeadLetter(db: Kysely<Database>, id: number): Promise<EntryVersion> {
+  const letter = await requireDeadLetter(db, id);
+  if (letter.state === 'dead') return letter;
+  throw deadLetterDiscarded();
+}
+
+/** @throws HoldfastError where there is none. */
+export async function requireDeadLetter(db: Kysely<Database>, id: number): Promise<FoundDeadLetter> {
   const letter = await findDeadLetter(db, id);
   if (letter === undefined) throw noSuchDeadLetter();
-  if (letter.state === 'dead') return letter;
-  throw new HoldfastError(
+  return letter;
+}
+
+export function deadLetterDiscarded(): HoldfastError {
+  return new HoldfastError(
     'dead-letter-discarded',
     'This write was discarded, and that is final. To have its value, write it again.',
   );

@@ -1,6 +1,7 @@
 import { useCallback, useState } from 'preact/hooks';
+import { correctionInWords } from '../model/decisions.ts';
 import { clock, count } from '../model/format.ts';
-import type { DeadLetter } from '../model/wire.ts';
+import type { CorrectedDeadLetter, DeadLetter } from '../model/wire.ts';
 import { ActionButton } from './action-button.tsx';
 import { useApi } from './api-context.ts';
 import { Awaited } from './awaited.tsx';
@@ -85,13 +86,10 @@ function Decide({ letter, path, onDecided }: DecideProps) {
   const api = useApi();
   const [text, setText] = useState(letter.value ?? '');
   const correct = async () => {
-    const answer = await api.json<{ resolved: boolean; state: string }>('POST', `${path}/correction`, {
-      body: text,
-    });
-    if (!answer.resolved)
-      return `It is ${answer.state}. Press again, with the same value, until it is resolved.`;
-    onDecided();
-    return 'The corrected value is persisted.';
+    const answer = await api.json<CorrectedDeadLetter>('POST', `${path}/correction`, { body: text });
+    // Else the button stays, to press again.
+    if (answer.resolved && answer.state === 'persisted') onDecided();
+    return correctionInWords(answer);
   };
   const retry = async () => {
     await api.json('POST', `${path}/retry`);

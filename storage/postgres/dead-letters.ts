@@ -69,6 +69,8 @@ export async function showDeadLetter(db: Kysely<Database>, id: number): Promise<
   return rows[0];
 }
 
+const CORRECTED = 'corrected:';
+
 /** Notes that another write took the place of a dead letter, unless something else was decided about it since. */
 export async function resolveDeadLetter(
   db: Kysely<Database>,
@@ -76,7 +78,7 @@ export async function resolveDeadLetter(
   { version, by }: { readonly version: Version; readonly by: string },
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    await discardDeadLetter(trx, id, { reason: `corrected: version ${version} took its place`, by });
+    await discardDeadLetter(trx, id, { reason: `${CORRECTED} version ${version} took its place`, by });
     await recordAction(trx, { by, action: 'correct-dead-letter', subject: String(id) });
   });
 }
@@ -100,13 +102,19 @@ export function countingStatement(): RawBuilder<{ dead: number; discarded: numbe
   return sql`SELECT ${counted('dead')} AS dead, ${counted('discarded')} AS discarded`;
 }
 
-/** Which write a dead letter is about; `undefined` where there is none with this id. */
-export async function findDeadLetter(
-  db: Kysely<Database>,
-  id: number,
-): Promise<(EntryVersion & Pick<DeadLetter, 'state'>) | undefined> {
-  const { rows } = await sql<EntryVersion & Pick<DeadLetter, 'state'>>`
-    SELECT collection, key, version, state FROM dead_letters WHERE id = ${id}::bigint`.execute(db);
+/**
+ * Which write a dead letter is about. `corrected`: given up for another write, by {@link resolveDeadLetter}, as far as its
+ * reason says: a person can give any reason.
+ */
+export interface FoundDeadLetter extends EntryVersion, Pick<DeadLetter, 'state'> {
+  readonly corrected: boolean;
+}
+
+/** `undefined` where there is none with this id. */
+export async function findDeadLetter(db: Kysely<Database>, id: number): Promise<FoundDeadLetter | undefined> {
+  const { rows } = await sql<FoundDeadLetter>`
+    SELECT collection, key, version, state, coalesce(starts_with(reason, ${CORRECTED}), false) AS corrected
+    FROM dead_letters WHERE id = ${id}::bigint`.execute(db);
   return rows[0];
 }
 

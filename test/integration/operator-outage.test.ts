@@ -133,7 +133,11 @@ test('a poison write is in the dead letters with its reason, its neighbours are 
   expect([corrected.status, corrected.json.resolved]).toEqual([200, true]);
   expect(corrected.json.version).toBeGreaterThan(letter.version);
   expect((await call('GET', entryUrl(system.url, 'carts', 'poisoned'))).text).toBe('"healed"');
-  expect((await ops('POST', path, '"healed"')).json.code).toBe('dead-letter-discarded');
+  // As after an answer that was lost on its way: the same value is the same correction, another one is not.
+  const repeated = await ops('POST', path, '"healed"');
+  expect([repeated.status, repeated.json]).toEqual([200, corrected.json]);
+  expect((await ops('POST', path, '"otherwise"')).json.code).toBe('dead-letter-discarded');
+  expect((await call('GET', entryUrl(system.url, 'carts', 'poisoned'))).text).toBe('"healed"');
 
   // The second letter is of the correction that was refused, too; the entry was written since.
   const [second] = (await ops('GET', 'dead-letters?state=dead')).json.deadLetters;
@@ -231,4 +235,18 @@ test('a retry that no worker takes says so, and happens never', async () => {
   expect([answer.status, answer.json.dependency]).toEqual([503, 'temporal']);
   const flushed = await ops('POST', 'flush');
   expect(flushed.json).toMatchObject({ persisted: false, left: [{ batches: 1 }] });
+});
+
+test('a correction that no worker carries on is 202, and so is its repetition, with the same version', async () => {
+  for (const worker of system.workers) await worker.stop();
+  const { rows } = await system.db.query<{ id: string }>(`
+    INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, sqlstate, message)
+    VALUES ('carts', 'uncarried', 0, 'none', 2, 'document', '1', '23514', 'refused') RETURNING id`);
+  const path = `dead-letters/${rows[0]?.id}/correction`;
+  const first = await ops('POST', path, '"healed"');
+  expect([first.status, first.json.state, first.json.resolved]).toEqual([202, 'queued', true]);
+  const repeated = await ops('POST', path, '"healed"');
+  expect([repeated.status, repeated.json]).toEqual([202, first.json]);
+  const other = await ops('POST', path, '"otherwise"');
+  expect([other.status, other.json.code]).toEqual([409, 'dead-letter-discarded']);
 });
