@@ -49,7 +49,7 @@ export function createDiscardWrites(ctx: Context, epochs: Epochs): Operations['d
     return { workflowId, runId, batchId, partition: place.partition, mutations };
   }
 
-  async function tellRedis(batch: HeldBatch, writes: readonly EntryVersion[], deadlineAt: number) {
+  async function tellRedis(batch: HeldBatch, writes: readonly Mutation[], deadlineAt: number) {
     const until = Math.min(deadlineAt, performance.now() + REDIS_TIMEOUT_MS);
     for (;;) {
       try {
@@ -109,7 +109,8 @@ export function createDiscardWrites(ctx: Context, epochs: Epochs): Operations['d
     const outcomes = new Map(decided.map((one) => [entryId(one), one]));
     const listed = decided.filter(({ outcome }) => outcome !== 'already-persisted');
     ctx.log.info({ batchId: batch.batchId, by, writes: listed.length }, 'writes of a batch were discarded');
-    const cacheTold = listed.length === 0 || (await tellRedis(batch, listed, deadlineAt));
+    const given = listed.flatMap((one) => wanted.get(entryId(one)) ?? []);
+    const cacheTold = listed.length === 0 || (await tellRedis(batch, given, deadlineAt));
     const workflowTold = listed.length === 0 || (await tellWorkflow(batch, listed, reason, deadlineAt));
     return {
       batchId: batch.batchId,

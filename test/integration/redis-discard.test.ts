@@ -10,6 +10,7 @@ import {
   staged,
   startRedisUnderTest,
   type TestPartition,
+  token,
 } from '../support/redis-partition.ts';
 
 const A = { collection: 'docs', key: 'a' };
@@ -22,6 +23,21 @@ afterAll(() => redis.stop());
 /** Writes the entries and queues them as one batch. */
 async function queued(p: TestPartition, ...keys: string[]) {
   for (const key of keys) staged(await p.put(key, `"${key}"`));
+  const { batch, slot } = sealed(await p.seal());
+  await confirmBatch(redis.store, batch, slot, 'run-1');
+  return batch;
+}
+
+const once = (key: string) => ({ key, fingerprint: 'f', token: token() });
+
+/** An increment with a key, as the service does it where PostgreSQL has no record. */
+async function add(p: TestPartition, key: string) {
+  const first = await p.add('c', 1, { once: once(key) });
+  if (first.outcome !== 'check') return first;
+  return await p.add('c', 1, { once: { ...once(key), token: first.token } });
+}
+
+async function queueOpen(p: TestPartition) {
   const { batch, slot } = sealed(await p.seal());
   await confirmBatch(redis.store, batch, slot, 'run-1');
   return batch;
@@ -89,5 +105,38 @@ describe('a discarded write', () => {
       current: '',
     });
     expect(await p.dump()).toEqual(before);
+  });
+
+  test('is executed anew when it comes again with its Idempotency-Key', async () => {
+    const p = await openPartition(redis);
+    await p.setCounter('c', '5');
+    await queueOpen(p);
+    staged(await add(p, 'k1'));
+    staged(await add(p, 'k2'));
+    const batch = await queueOpen(p);
+    expect(await add(p, 'k1')).toMatchObject({ outcome: 'replay', value: 6 });
+    await dropDiscarded(redis.store, p.partition, batch.id, batch.mutations);
+    expect(await redis.raw.hkeys(p.keys.records)).toEqual([]);
+    expect(await redis.raw.hkeys(p.keys.carried)).toEqual([]);
+    await p.setCounter('c', '5');
+    expect(staged(await add(p, 'k1')).value).toBe(6);
+    expect(staged(await add(p, 'k2')).value).toBe(7);
+  });
+
+  test('keeps its record where a later write rests on it, and the records of writes in other batches', async () => {
+    const p = await openPartition(redis);
+    await p.setCounter('c', '5');
+    staged(await add(p, 'k1'));
+    // Not confirmed: what comes next takes its record along.
+    const { batch: first } = sealed(await p.seal());
+    staged(await add(p, 'k2'));
+    const second = await queueOpen(p);
+    expect(second.mutations[0]?.records).toMatch(/k1,.*;k2,/);
+    await dropDiscarded(redis.store, p.partition, first.id, first.mutations);
+    expect(await add(p, 'k1')).toMatchObject({ outcome: 'replay', value: 6 });
+    await dropDiscarded(redis.store, p.partition, second.id, second.mutations);
+    expect(await redis.raw.hkeys(p.keys.records)).toEqual(['k1']);
+    await dropDiscarded(redis.store, p.partition, first.id, first.mutations);
+    expect(await redis.raw.hkeys(p.keys.records)).toEqual([]);
   });
 });
