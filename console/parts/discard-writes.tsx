@@ -1,6 +1,7 @@
 import { useCallback, useState } from 'preact/hooks';
+import { discardInWords } from '../model/decisions.ts';
 import { count, counted } from '../model/format.ts';
-import type { Batch, ShownBatch } from '../model/wire.ts';
+import type { Batch, DiscardResult, ShownBatch } from '../model/wire.ts';
 import { useApi } from './api-context.ts';
 import { Dialog } from './dialog.tsx';
 import { Pager } from './pager.tsx';
@@ -14,9 +15,6 @@ const LIMIT = 25;
 const MAX_CHOSEN = 1_000;
 
 type Write = ShownBatch['writes'][number];
-interface Discarded {
-  readonly entries: readonly { readonly outcome: string }[];
-}
 
 interface Props {
   readonly batch: Batch;
@@ -50,9 +48,10 @@ export function DiscardWrites({ batch, onClose }: Props) {
       version,
     }));
     const body = JSON.stringify({ entries, reason });
-    const discarded = await api.json<Discarded>('POST', `${path}/discard`, { body });
-    setChosen(new Map());
-    setOutcome(outcomes(discarded));
+    const discarded = await api.json<DiscardResult>('POST', `${path}/discard`, { body });
+    // Else they are to be discarded again.
+    if (discarded.cacheTold && discarded.workflowTold) setChosen(new Map());
+    setOutcome(discardInWords(discarded));
   };
   return (
     <Dialog title={`Discard writes of ${batch.workflowId}`} onClose={onClose}>
@@ -103,10 +102,4 @@ export function DiscardWrites({ batch, onClose }: Props) {
 
 function tooMany(chosen: number): string {
   return chosen > MAX_CHOSEN ? `Choose ${count(MAX_CHOSEN)} at most.` : '';
-}
-
-function outcomes({ entries }: Discarded): string {
-  const counts = new Map<string, number>();
-  for (const { outcome } of entries) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  return [...counts].map(([outcome, number]) => `${count(number)} ${outcome}`).join(', ');
 }
