@@ -9,9 +9,12 @@ test('a correction is called persisted only where it is', () => {
 });
 
 test('what a discard could not tell is said, and that it should be repeated', () => {
-  const entries = ['discarded', 'discarded', 'already-persisted'].map(
-    (outcome) => ({ collection: 'carts', key: 'a', version: 1, outcome }) as const,
-  );
+  const entries = (['discarded', 'discarded', 'already-persisted'] as const).map((outcome) => ({
+    collection: 'carts',
+    key: 'a',
+    version: 1,
+    outcome,
+  }));
   const discarded = { batchId: '1-a.p00.1', entries };
   const told = discardInWords({ ...discarded, cacheTold: true, workflowTold: true });
   expect(told).toBe('2 discarded, 1 already-persisted');
