@@ -1,6 +1,6 @@
 import type { Connection } from './follow.ts';
 import { count, counted, duration } from './format.ts';
-import type { Dependency, Summary } from './wire.ts';
+import type { Dependency, PartitionSummary, Summary } from './wire.ts';
 
 /** `good`: nothing to do. `busy`: writes are on their way. `warn`: a person should decide something. `bad`: act. */
 export type Level = 'good' | 'busy' | 'warn' | 'bad' | 'unknown';
@@ -47,8 +47,7 @@ function withoutSummary(connection: Connection): Verdict {
 
 function verdictOfSummary(summary: Summary, down: readonly Dependency[]): Verdict {
   const { batches, oldestAgeSeconds: age, newestError } = summary;
-  const waiting = `${counted(summary.pendingEntries ?? 0, 'entry', 'entries')} ${summary.pendingEntries === 1 ? 'waits' : 'wait'}`;
-  const since = age === null ? '' : `, the oldest for ${duration(age)}`;
+  const waiting = waitingInWords(summary);
   const cause = causeOf(summary, down);
   const because = cause === '' ? '' : `: ${cause}`;
   if (batches.stuck > 0) {
@@ -56,7 +55,7 @@ function verdictOfSummary(summary: Summary, down: readonly Dependency[]): Verdic
     return {
       level: 'bad',
       sentence: `${stuck}${because}`,
-      detail: `${waiting}${since}. Mend the cause, then retry: nothing is lost meanwhile.`,
+      detail: `${waiting}. Mend the cause, then retry: nothing is lost meanwhile.`,
       title: `${batches.stuck} stuck`,
       spoken: `${stuck}${because}`,
     };
@@ -70,10 +69,26 @@ function verdictOfSummary(summary: Summary, down: readonly Dependency[]): Verdic
   if ((batches.retrying > 0 && newestError !== null) || (age ?? 0) >= LATE_S) {
     const title = age === null ? 'waiting' : `waiting ${duration(age)}`;
     const spoken = `Writes are not reaching PostgreSQL${because}`;
-    return { level: 'bad', sentence: spoken, detail: `${waiting}${since}. Nothing is lost.`, title, spoken };
+    return { level: 'bad', sentence: spoken, detail: `${waiting}. Nothing is lost.`, title, spoken };
   }
   const sentence = 'Writes are on their way.';
-  return { level: 'busy', sentence, detail: `${waiting}${since}.`, title: 'on their way', spoken: sentence };
+  return { level: 'busy', sentence, detail: `${waiting}.`, title: 'on their way', spoken: sentence };
+}
+
+function waitingInWords({ pendingEntries, oldestAgeSeconds }: Summary): string {
+  const waiting =
+    pendingEntries === null
+      ? 'Nobody knows how many entries wait'
+      : `${counted(pendingEntries, 'entry', 'entries')} ${pendingEntries === 1 ? 'waits' : 'wait'}`;
+  return oldestAgeSeconds === null ? waiting : `${waiting}, the oldest for ${duration(oldestAgeSeconds)}`;
+}
+
+/** How long the oldest write has waited. Where Redis did not say what waits, no age does not mean that nothing does. */
+export function oldestInWords({
+  pendingEntries,
+  oldestAgeSeconds,
+}: Pick<PartitionSummary, 'pendingEntries' | 'oldestAgeSeconds'>): string {
+  return oldestAgeSeconds === null && pendingEntries !== null ? 'none' : duration(oldestAgeSeconds);
 }
 
 function persisted({ deadLetters }: Summary): Verdict {

@@ -1,5 +1,5 @@
-import { bytes, count, duration } from '../model/format.ts';
-import { batchesInWords } from '../model/verdict.ts';
+import { bytes, count } from '../model/format.ts';
+import { batchesInWords, oldestInWords } from '../model/verdict.ts';
 import type { Summary } from '../model/wire.ts';
 import { Section } from './section.tsx';
 
@@ -9,14 +9,11 @@ const COUNTED = 100_000;
 /** The figures of this moment. */
 export function Figures({ summary }: { readonly summary: Summary }) {
   const { pendingEntries, stagedEntries, stagedBytes, slots, slotsInUse, batches, deadLetters } = summary;
-  const nothingWaits = summary.oldestAgeSeconds === null && summary.allPersisted === true;
   const dead = deadLetters?.dead ?? null;
   return (
     <Section id="figures" title="Now">
       <dl class="figures">
-        <Figure name="Oldest unpersisted write">
-          {nothingWaits ? 'none' : duration(summary.oldestAgeSeconds)}
-        </Figure>
+        <Figure name="Oldest unpersisted write">{oldestInWords(summary)}</Figure>
         <Figure name="Entries not persisted">{count(pendingEntries)}</Figure>
         <Figure name="Of them in Redis alone">
           {count(stagedEntries)} <small>{bytes(stagedBytes)}</small>

@@ -1,5 +1,5 @@
-import { count, duration } from '../model/format.ts';
-import { batchesInWords, unknownInWords } from '../model/verdict.ts';
+import { count } from '../model/format.ts';
+import { batchesInWords, oldestInWords, unknownInWords } from '../model/verdict.ts';
 import type { PartitionSummary } from '../model/wire.ts';
 import { Section } from './section.tsx';
 import { Table } from './table.tsx';
@@ -18,9 +18,7 @@ export function Partitions({ partitions }: { readonly partitions: readonly Parti
               <small title="The epoch changes whenever Redis lost its memory">{one.epoch ?? ''}</small>
             </th>
             <td data-label="Not persisted">{count(one.pendingEntries)}</td>
-            <td data-label="Oldest">
-              {one.oldestAgeSeconds === null ? 'none' : duration(one.oldestAgeSeconds)}
-            </td>
+            <td data-label="Oldest">{oldestInWords(one)}</td>
             <td data-label="Batches">{batchesInWords(one.batches)}</td>
             <td data-label="Slots">
               {count(one.slotsInUse)} of {count(one.slots)}

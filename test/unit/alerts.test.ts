@@ -72,3 +72,9 @@ test('the dashboard is one that Grafana can read: panels with their own place, q
     }
   }
 });
+
+test('what is not known is no 0 on the dashboard: a figure without samples says that it is unknown', () => {
+  const text = readFileSync(join(ROOT, 'deploy', 'grafana', 'dashboards', 'holdfast.json'), 'utf8');
+  expect(text).not.toContain('vector(0)');
+  expect(text).toContain('"noValue": "unknown"');
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { verdictOf } from '../../console/model/verdict.ts';
+import { oldestInWords, verdictOf } from '../../console/model/verdict.ts';
 import type { Summary } from '../../console/model/wire.ts';
 import { FAKE_SUMMARY } from '../support/fake-operations.ts';
 
@@ -84,4 +84,15 @@ test('what is read aloud does not change with the seconds', () => {
     const later = { ...summary, oldestAgeSeconds: 13.7, pendingEntries: 99 };
     expect(verdictOf(later, live, []).spoken).toBe(verdictOf(summary, live, []).spoken);
   }
+});
+
+test('what nobody could say is no figure', () => {
+  const redisIsAway = { ...retrying, pendingEntries: null, oldestAgeSeconds: null };
+  const stuck = { ...redisIsAway, batches: { ...NO_BATCHES, stuck: 1 } };
+  for (const summary of [redisIsAway, stuck]) {
+    expect(verdictOf(summary, live, []).detail).toMatch(/^Nobody knows how many entries wait\./);
+  }
+  expect(oldestInWords(redisIsAway)).toBe('unknown');
+  expect(oldestInWords({ ...redisIsAway, oldestAgeSeconds: 3 })).toBe('3 s');
+  expect(oldestInWords(calm)).toBe('none');
 });
