@@ -53,8 +53,9 @@ export async function retryDeadLetter(db: Kysely<Database>, retry: DeadLetterRet
         const [mutation] = rows;
         if (mutation === undefined) return { outcome: 'not-dead' };
         await upsertMutations(trx, mutation.kind, [mutation]);
-        await sql`SELECT holdfast_refuse_after(${retry.notAfterMicros}::bigint, 0)`.execute(trx);
         await recordAction(trx, { by: retry.by, action: 'retry-dead-letter', subject: String(retry.id) });
+        // Last, since whoever drops copies reckons with one pause between this and the commit.
+        await sql`SELECT holdfast_refuse_after(${retry.notAfterMicros}::bigint, 0)`.execute(trx);
         return { outcome: 'persisted' };
       });
   } catch (error) {

@@ -115,6 +115,23 @@ describe('the retry of a dead letter', () => {
     expect(await rowOf('bad')).toBeUndefined();
   });
 
+  test('looks at its deadline last: nothing that may take long comes between that and the commit', async () => {
+    const id = await deadLetter();
+    await mend();
+    const others = fixture.open({ poolSize: 1 });
+    let retried: ReturnType<typeof retry> | undefined;
+    await others.transaction().execute(async (trx) => {
+      // Nobody can note what operators do meanwhile.
+      await sql`LOCK TABLE operator_actions IN SHARE MODE`.execute(trx);
+      const deadline = Date.now() + 500;
+      retried = retry(id, { notAfterMicros: deadline * 1_000 });
+      await sql`SELECT pg_sleep(1)`.execute(trx);
+    });
+    expect(await retried).toEqual({ outcome: 'too-late' });
+    expect(await letters()).toHaveLength(1);
+    expect(await rowOf('bad')).toBeUndefined();
+  });
+
   test('writes nothing once its deadline has passed', async () => {
     const id = await deadLetter();
     await mend();
