@@ -51,8 +51,14 @@ type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingA
  */
 const PATIENT_MS = 120_000;
 
-function standing(activity: PendingActivity | undefined): BatchState {
-  if (activity === undefined) return 'persisting';
+const WITHOUT_ACTIVITY = ['retrying', 'stuck', 'releasing'] as const satisfies readonly BatchState[];
+
+/**
+ * Without an activity the first, local attempt is under way, or the workflow pauses, after its activity was failed by hand more
+ * than once. Then what it says of itself counts: `shown`, its search attribute, where it has any.
+ */
+function standing(activity: PendingActivity | undefined, shown: string | undefined): BatchState {
+  if (activity === undefined) return WITHOUT_ACTIVITY.find((state) => state === shown) ?? 'persisting';
   if (activity.activityType?.name === 'releaseBatch') return 'releasing';
   const longest = activity.activityOptions?.retryPolicy?.maximumInterval;
   if (longest !== undefined && longest !== null && tsToMs(longest) > PATIENT_MS) return 'stuck';
@@ -99,12 +105,13 @@ export async function describeBatch(
     );
     const { status, memo, runId, startTime, typedSearchAttributes, raw } = described;
     const ended = slotState(status.name);
+    const shown = typedSearchAttributes.get(SEARCH_ATTRIBUTES.state);
     const activity = ended === 'open' ? raw.pendingActivities?.[0] : undefined;
     return {
       workflowId,
       runId,
       batchId: typeof memo?.batchId === 'string' ? memo.batchId : '',
-      state: ended === 'completed' ? 'done' : ended === 'open' ? standing(activity) : 'ended',
+      state: ended === 'completed' ? 'done' : ended === 'open' ? standing(activity, shown) : 'ended',
       startedAt: startTime,
       entries: typeof memo?.entries === 'number' ? memo.entries : null,
       collections: typedSearchAttributes.get(SEARCH_ATTRIBUTES.collections) ?? null,

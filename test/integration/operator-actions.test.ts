@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
 import { until } from '../../dev/until.ts';
 import { startSweeper } from '../../service/sweeper.ts';
+import { describeBatch } from '../../storage/temporal/describe-batch.ts';
 import type { StatusAnswer } from '../../workflows/messages.ts';
 import { CARTS, cached, createWorld, type Part, type World, within } from './rules-fixture.ts';
 
@@ -139,6 +140,42 @@ test('failing the activity by hand does not give the batch up: it waits as stuck
       timeoutMs: 20_000,
     });
     expect(await read()).toBe('"precious"');
+    await mend();
+    await handle().executeUpdate('retryNow');
+    await settled();
+  });
+}, 60_000);
+
+test('failed by hand once more it waits without an activity, and is called stuck still', async () => {
+  const described = () => describeBatch(part.ctx.temporal, { partition: 0, slot: 0, deadlineMs: 5_000 });
+  await world.withWorker(async () => {
+    let last = await retrying();
+    const { namespace } = place();
+    const failure = { message: 'given up by hand', applicationFailureInfo: { nonRetryable: true } };
+    const fail = (activityId: string) =>
+      until(
+        () =>
+          service()
+            .respondActivityTaskFailedById({ namespace, workflowId, activityId, failure })
+            .then(() => true),
+        { what: 'the failure to be taken', timeoutMs: 20_000, everyMs: 5 },
+      );
+    // Attempts hang meanwhile, so that they can be failed.
+    await part.ctx.db.transaction().execute(async (trx) => {
+      await sql`LOCK TABLE documents IN SHARE MODE`.execute(trx);
+      await fail(last);
+      last = await until(
+        async () => {
+          const id = (await activity())?.activityId;
+          return id === last ? undefined : (id ?? undefined);
+        },
+        { what: 'the patient activity', timeoutMs: 20_000 },
+      );
+      expect((await described())?.state).toBe('stuck');
+      await fail(last);
+      await until(async () => (await activity()) === undefined, { what: 'no activity', timeoutMs: 20_000 });
+      expect(await described()).toMatchObject({ state: 'stuck', attempts: 0 });
+    });
     await mend();
     await handle().executeUpdate('retryNow');
     await settled();
