@@ -1,3 +1,4 @@
+import { checkedAddress, checkedKey } from './address.ts';
 import { HoldfastClientError } from './holdfast-error.ts';
 import { type Request, type Sender, send } from './send.ts';
 import type {
@@ -64,9 +65,16 @@ export interface Counters extends Entries<number, Receipt> {
   increment(key: string, by?: number, options?: WriteOptions): Promise<CounterReceipt>;
 }
 
-/** A client of the HTTP API: small, on `fetch`, without state but its options. */
+/**
+ * A client of the HTTP API: small, on `fetch`, without state but its options.
+ * @throws TypeError where the address or the key cannot be used.
+ */
 export function createHoldfastClient({ url, key, deadlineMs, ...options }: ClientOptions): HoldfastClient {
-  const sender: Sender = { url: url.replace(/\/+$/, ''), key, fetch: options.fetch ?? fetch };
+  const sender: Sender = {
+    url: checkedAddress(url),
+    key: checkedKey(key),
+    fetch: options.fetch ?? fetch,
+  };
   const call = (request: Request, { signal, deadlineMs: own }: CallOptions = {}) =>
     send(sender, request, { signal, deadlineMs: own ?? deadlineMs ?? DEFAULT_DEADLINE_MS });
 

@@ -53,9 +53,10 @@ export async function send(
   { signal, deadlineMs }: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
 ): Promise<Answer> {
   const deadline = performance.now() + deadlineMs;
+  const headers = headersOf(sender, request);
   let doubtful = false;
   for (let tries = 0; ; tries++) {
-    const answer = await attempt(sender, request, signal, deadline - performance.now());
+    const answer = await attempt(sender, { ...request, headers }, signal, deadline - performance.now());
     if (!('error' in answer)) return answer;
     const { error, retryAfterMs } = answer;
     doubtful ||= error.outcomeUnknown;
@@ -69,6 +70,20 @@ export async function send(
   }
 }
 
+/** @throws HoldfastClientError where one of them is none: `fetch` would fail as if there were no network, every time. */
+function headersOf({ key }: Sender, { headers }: Request): Headers {
+  const all = new Headers(key === undefined ? {} : { authorization: `Bearer ${key}` });
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    try {
+      all.set(name, value);
+    } catch (cause) {
+      const message = `The header ${name} cannot be sent: it holds characters that no header may.`;
+      throw new HoldfastClientError('invalid-request', message, { cause });
+    }
+  }
+  return all;
+}
+
 interface Failure {
   readonly error: HoldfastClientError;
   /** 0 where the server names no time. */
@@ -76,8 +91,8 @@ interface Failure {
 }
 
 async function attempt(
-  { url, key, fetch: fetchOf }: Sender,
-  { method, path, headers, body, effect }: Request,
+  { url, fetch: fetchOf }: Sender,
+  { method, path, headers, body, effect }: Omit<Request, 'headers'> & { readonly headers: Headers },
   signal: AbortSignal | undefined,
   leftMs: number,
 ): Promise<Answer | Failure> {
@@ -86,7 +101,7 @@ async function attempt(
   try {
     const response = await fetchOf(url + path, {
       method,
-      headers: { ...headers, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
+      headers,
       ...(body === undefined ? {} : { body }),
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     });

@@ -187,6 +187,22 @@ test('a read that failed has no unknown outcome, whatever the server says', asyn
   expect(await errorOf(carts.get('a'))).toMatchObject({ code: 'internal', outcomeUnknown: false });
 });
 
+test.each(['127.0.0.1:8080', 'localhost:8080', 'ftp://h', 'http://me:secret@h', 'http://h?a=1', ''])(
+  'no client is made of the address "%s"',
+  (url) => {
+    expect(() => createHoldfastClient({ url })).toThrow(/The url of the API/);
+  },
+);
+
+test('what no header can hold fails at once, and is not sent', async () => {
+  const { views, sent } = await clientOf(await startApi());
+  const error = await errorOf(views.increment('home', 1, { idempotencyKey: 'order → 1' }));
+  expect(error).toMatchObject({ code: 'invalid-request', outcomeUnknown: false });
+  expect(error.message).toMatch(/idempotency-key/);
+  expect(sent).toEqual([]);
+  expect(() => createHoldfastClient({ url: 'http://h', key: 'a\nb' })).toThrow(/The key/);
+});
+
 /** Answers the first request with that, and the others as the API does. */
 function firstAnswered(response: () => Response): typeof fetch {
   let first = true;
