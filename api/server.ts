@@ -6,12 +6,15 @@ import { answerClientError } from './client-error.ts';
 import { codecOrigins, createCors } from './cors.ts';
 import { handleHeadAsGet } from './head.ts';
 import { answerBrokenRequest } from './middleware/errors.ts';
+import { endUnread } from './unread.ts';
 
 /** Longer than the 60 s after which common load balancers drop an idle connection: the side that sends should be first. */
 const KEEP_ALIVE_MS = 65_000;
 const HEADERS_MS = 10_000;
 /** A key of 512 bytes has at most 1.5 KB in a path. */
 const MAX_HEADER_BYTES = 16 * 1024;
+/** Far longer than a network that works keeps silent, and short enough that a few hundred unread answers hold no memory for good. */
+const UNREAD_MS = 30_000;
 const SWEEP_MS = 50;
 const MAX_ACCEPT_MS = 500;
 
@@ -41,6 +44,7 @@ export function createApiServer(deps: ApiDeps): Server {
       void listener(request, response);
     },
   );
+  endUnread(server, UNREAD_MS);
   return server.on('clientError', answerClientError(MAX_HEADER_BYTES));
 }
 
