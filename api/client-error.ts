@@ -3,19 +3,28 @@ import type { Socket } from 'node:net';
 import { isReadingBody } from './body.ts';
 import { problemMessage } from './problem.ts';
 
+const LINGER_MS = 1_000;
+
 /** What was not HTTP, or too much of it, gets a problem too: for the server's `clientError`. */
 export function answerClientError(maxHeaderBytes: number) {
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (!socket.writable || error.code === 'ECONNRESET' || isAnswering(socket)) {
       socket.destroy();
     } else if (error.code === 'HPE_HEADER_OVERFLOW') {
-      socket.end(problemMessage(431, `The headers are larger than ${maxHeaderBytes} bytes.`));
+      endWith(socket, problemMessage(431, `The headers are larger than ${maxHeaderBytes} bytes.`));
     } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-      socket.end(problemMessage(408, 'The request did not arrive in time.'));
+      endWith(socket, problemMessage(408, 'The request did not arrive in time.'));
     } else {
-      socket.end(problemMessage(400, 'This is not HTTP as RFC 9112 has it.'));
+      endWith(socket, problemMessage(400, 'This is not HTTP as RFC 9112 has it.'));
     }
   };
+}
+
+/** A connection that is reset may lose what its client has not read, so it stays a moment; but it ends, whatever the client does. */
+function endWith(socket: Socket, message: string): void {
+  socket.end(message);
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /**
