@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { wantsNoBody } from '../head.ts';
 import { requestId } from '../middleware/request-id.ts';
 import { problemResponse } from '../problem.ts';
@@ -23,7 +24,7 @@ export const events: Route = {
   handler: ({ holdfast, stopping, log }) => {
     let streams = 0;
 
-    function stream(): ReadableStream<Uint8Array> {
+    function stream(socket: Socket): ReadableStream<Uint8Array> {
       const encoder = new TextEncoder();
       let timer: NodeJS.Timeout | undefined;
       let ended = false;
@@ -49,11 +50,14 @@ export const events: Route = {
               if (ended || (controller.desiredSize ?? 0) <= 0) return;
               controller.enqueue(encoder.encode(`event: summary\ndata: ${JSON.stringify(summary)}\n\n`));
             };
-            const sendOrEnd = () =>
-              void send().catch((error: unknown) => {
+            const sendOrEnd = () => {
+              // An answer that waits behind another on its connection is not told that this ended: nobody cancels it.
+              if (socket.destroyed) return close();
+              send().catch((error: unknown) => {
                 log.error({ err: error }, 'a stream of events ended');
                 close();
               });
+            };
             stopping.addEventListener('abort', close);
             if (stopping.aborted) return close();
             controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`));
@@ -71,7 +75,8 @@ export const events: Route = {
         const detail = `This process already sends events to ${MAX_STREAMS} clients.`;
         return problemResponse(c, { code: 'overloaded', detail });
       }
-      return new Response(wantsNoBody(c.env.incoming) ? null : stream(), {
+      const { incoming } = c.env;
+      return new Response(wantsNoBody(incoming) ? null : stream(incoming.socket), {
         headers: {
           'content-type': 'text/event-stream',
           'cache-control': 'no-store',

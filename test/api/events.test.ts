@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { FAKE_SUMMARY } from '../support/fake-operations.ts';
 import { EVENTS, problemOf, startApi } from './fixture.ts';
@@ -49,4 +51,22 @@ test('HEAD ends, and takes no place', async () => {
     expect([response.status, await response.text()]).toEqual([200, '']);
   }
   expect((await open(port)).response.status).toBe(200);
+});
+
+test('streams that wait behind another on one connection make room when it ends', async () => {
+  const { port } = await startApi();
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  socket.write(`GET ${EVENTS} HTTP/1.1\r\nHost: h\r\n\r\n`.repeat(50));
+  const status = async () => {
+    const { response, close } = await open(port);
+    close();
+    return response.status;
+  };
+  await expect.poll(status).toBe(503);
+  socket.destroy();
+  await expect.poll(status, { timeout: 4_000 }).toBe(200);
+  // Each looks at its connection once a second.
+  await sleep(1_500);
+  const rest = await Promise.all(Array.from({ length: 50 }, () => open(port)));
+  expect(rest.map(({ response }) => response.status)).toEqual(Array(50).fill(200));
 });
