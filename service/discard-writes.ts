@@ -1,4 +1,3 @@
-import { parseSlotWorkflowId } from '../config/temporal-names.ts';
 import type { BatchId } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
@@ -11,7 +10,7 @@ import type { Context } from './context.ts';
 import { pause, remainingMs } from './deadline.ts';
 import { decisionFailure, lockTimeoutMs } from './decision.ts';
 import type { Epochs } from './epochs.ts';
-import { noSuchBatch, noSuchSlot } from './operations/no-such-batch.ts';
+import { noSuchBatch, requireSlot } from './operations/no-such-batch.ts';
 import type { Operations } from './operations.ts';
 import { unavailable } from './trouble.ts';
 
@@ -31,12 +30,11 @@ interface HeldBatch {
  * release of the batch tells Redis again.
  */
 export function createDiscardWrites(ctx: Context, epochs: Epochs): Operations['discardWrites'] {
-  const { PARTITIONS, SLOTS, REDIS_TIMEOUT_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
+  const { REDIS_TIMEOUT_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
 
   /** All that the batch started with, from its history: a repeated discard must find what the workflow knows of already. */
   async function batchIn(workflowId: string, deadlineAt: number): Promise<HeldBatch> {
-    const place = parseSlotWorkflowId(workflowId);
-    if (place === undefined || place.partition >= PARTITIONS || place.slot >= SLOTS) throw noSuchSlot();
+    const place = requireSlot(ctx, workflowId);
     const found = await readPending(ctx.temporal, {
       ...place,
       queryTimeoutMs: 0,

@@ -19,7 +19,10 @@ const FAILED_PAUSE_MS = 200;
 
 /** The epoch of every partition as this process knows it, found or recovered where it is not valid. */
 export interface Epochs {
-  /** Asks PostgreSQL, before the first use, and by itself whenever the epoch changes: an earlier one is not valid, whatever Redis says. @throws its errors. */
+  /**
+   * Asks PostgreSQL which epochs there were: before the first use, and by itself whenever an epoch must be looked for. An earlier one
+   * is not valid, whatever Redis says. @throws errors of PostgreSQL.
+   */
   learn(): Promise<void>;
   /**
    * Runs `work` in the current epoch. Where a script finds another epoch, it certainly changed nothing, so `work` runs

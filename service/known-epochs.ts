@@ -2,6 +2,10 @@ import { type Epoch, epochNumber } from '../domain/epoch.ts';
 import type { Version } from '../domain/version.ts';
 import { lowestEpochNumbers } from '../storage/postgres/topology.ts';
 import type { Context } from './context.ts';
+import { shareNext } from './share-next.ts';
+
+/** One question is about all partitions. */
+const ALL = 0;
 
 /** What this process knows of a partition. */
 export interface PartitionState {
@@ -30,6 +34,13 @@ export function createKnownEpochs(ctx: Context): KnownEpochs {
     partitions[partition] = fresh;
     return fresh;
   };
+  // At a start, and when Redis lost its memory, every partition asks at about the same time.
+  const learnAll = shareNext(async () => {
+    for (const { partition, number } of await lowestEpochNumbers(ctx.db)) {
+      const state = stateOf(partition);
+      state.highest = Math.max(state.highest, number);
+    }
+  });
   return {
     stateOf,
     accept(state, epoch) {
@@ -38,11 +49,6 @@ export function createKnownEpochs(ctx: Context): KnownEpochs {
       state.epoch = valid ? epoch : undefined;
       return state.epoch;
     },
-    async learn() {
-      for (const { partition, number } of await lowestEpochNumbers(ctx.db)) {
-        const state = stateOf(partition);
-        state.highest = Math.max(state.highest, number);
-      }
-    },
+    learn: () => learnAll(ALL),
   };
 }

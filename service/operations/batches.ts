@@ -1,4 +1,4 @@
-import { parseSlotWorkflowId, slotWorkflowId } from '../../config/temporal-names.ts';
+import { slotWorkflowId } from '../../config/temporal-names.ts';
 import type { BatchId } from '../../domain/batch.ts';
 import { timeOfVersion } from '../../domain/version.ts';
 import { recordAction } from '../../storage/postgres/operator-actions.ts';
@@ -14,7 +14,7 @@ import { beforeDeadline, remainingMs } from '../deadline.ts';
 import type { Operations } from '../operations.ts';
 import { unavailable } from '../trouble.ts';
 import type { BatchPlace, ListedBatch } from './batch-types.ts';
-import { noSuchBatch, noSuchSlot } from './no-such-batch.ts';
+import { noSuchBatch, requireSlot } from './no-such-batch.ts';
 
 /** Slots looked at for one page: a page of one state may be nearly empty and still have a next one. */
 const MAX_LOOKS = 200;
@@ -32,12 +32,6 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
 
   const callMs = (deadlineAt: number) =>
     Math.max(1, Math.floor(Math.min(TEMPORAL_TIMEOUT_MS, remainingMs(deadlineAt))));
-
-  function placeOf(workflowId: string): { readonly partition: number; readonly slot: number } {
-    const place = parseSlotWorkflowId(workflowId);
-    if (place !== undefined && place.partition < PARTITIONS && place.slot < SLOTS) return place;
-    throw noSuchSlot();
-  }
 
   async function inUse(partition: number, deadlineAt: number): Promise<readonly InSlot[]> {
     try {
@@ -96,7 +90,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
   }
 
   async function found(workflowId: string, deadlineAt: number): Promise<[SlotRun, DescribedBatch]> {
-    const place = placeOf(workflowId);
+    const place = requireSlot(ctx, workflowId);
     const batch = await describeBatch(ctx.temporal, { ...place, deadlineMs: callMs(deadlineAt) });
     if (batch === undefined || batch.state === 'done') throw await noSuchBatch(ctx, place, deadlineAt);
     return [place, batch];
@@ -111,7 +105,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
     deadlineAt: number,
   ) {
     const searchBy = deadlineAt - ANSWER_MS;
-    const from = after === '' ? undefined : placeOf(after);
+    const from = after === '' ? undefined : requireSlot(ctx, after);
     const batches: ListedBatch[] = [];
     let looks = 0;
     let last = after;

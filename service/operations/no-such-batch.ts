@@ -1,13 +1,20 @@
-import { slotWorkflowId } from '../../config/temporal-names.ts';
+import { parseSlotWorkflowId, slotWorkflowId } from '../../config/temporal-names.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { partitionOverview } from '../../storage/redis/overview.ts';
 import { describeSlot } from '../../storage/temporal/describe-slot.ts';
 import type { Context } from '../context.ts';
 import { beforeDeadline, remainingMs } from '../deadline.ts';
 
-/** For a name that no slot has. */
-export function noSuchSlot(): HoldfastError {
-  return new HoldfastError('batch-not-found', 'No slot has a workflow of this id.');
+interface SlotPlace {
+  readonly partition: number;
+  readonly slot: number;
+}
+
+/** The slot that a workflow id names. @throws HoldfastError `batch-not-found` where that is none of the slots there are. */
+export function requireSlot({ environment: { PARTITIONS, SLOTS } }: Context, workflowId: string): SlotPlace {
+  const place = parseSlotWorkflowId(workflowId);
+  if (place !== undefined && place.partition < PARTITIONS && place.slot < SLOTS) return place;
+  throw notFound('No slot has a workflow of this id.');
 }
 
 /**
@@ -16,7 +23,7 @@ export function noSuchSlot(): HoldfastError {
  */
 export async function noSuchBatch(
   ctx: Context,
-  { partition, slot }: { readonly partition: number; readonly slot: number },
+  { partition, slot }: SlotPlace,
   deadlineAt: number,
 ): Promise<HoldfastError> {
   const lost = await lostBatch(ctx, partition, slot, deadlineAt).catch(() => 'unknown' as const);

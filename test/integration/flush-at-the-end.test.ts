@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { CARTS, cached, createWorld, type World, within } from './rules-fixture.ts';
+import { CARTS, cached, createWorld, type Part, type World, within } from './rules-fixture.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -9,16 +9,20 @@ afterEach(() => world.close());
 
 const SOON_MS = 20_000;
 
-test('a process that ends offers what it staged, and does not chase what others go on staging', async () => {
-  const [ending, other] = [await world.part(), await world.part()];
-  await ending.behind.write(CARTS, 'mine', '1', cached());
+/** One more write of the other process before each look of the one that ends: there is always another batch. */
+function keepStaging(other: Part, ending: Part): void {
   let writes = 0;
-  // One more write of the other process before each look: there is always another batch.
   const stageAnother = async () => {
     await other.behind.write(CARTS, `theirs ${writes++}`, '1', cached());
     if (writes < 50) ending.before('seal', stageAnother);
   };
   ending.before('seal', stageAnother);
+}
+
+test('a process that ends offers what it staged, and does not chase what others go on staging', async () => {
+  const [ending, other] = [await world.part(), await world.part()];
+  await ending.behind.write(CARTS, 'mine', '1', cached());
+  keepStaging(other, ending);
   expect(await ending.flusher.flush(within(SOON_MS))).toBe(true);
   expect(ending.sent.filter((script) => script === 'confirm')).toHaveLength(1);
   expect(await world.raw.hget('hf:{p00}:open', 'carts/mine')).toBeNull();
@@ -62,12 +66,7 @@ test('a process that ends after Redis was restarted offers what survived, and ch
   await ending.behind.write(CARTS, 'mine', '1', cached());
   await ending.behind.write(CARTS, 'mine too', '1', cached());
   await world.restartWithData();
-  let writes = 0;
-  const stageAnother = async () => {
-    await other.behind.write(CARTS, `theirs ${writes++}`, '1', cached());
-    if (writes < 50) ending.before('seal', stageAnother);
-  };
-  ending.before('seal', stageAnother);
+  keepStaging(other, ending);
   expect(await ending.flusher.flush(within(SOON_MS))).toBe(true);
   expect(ending.sent.filter((script) => script === 'confirm')).toHaveLength(2);
   expect(await world.raw.llen('hf:{p00}:queue')).toBe(0);

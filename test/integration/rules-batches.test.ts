@@ -10,6 +10,7 @@ import { listenToEvents } from '../support/redis-partition.ts';
 import { services } from '../support/services.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { CARTS, cached, createWorld, epochOf, queued, type World, within } from './rules-fixture.ts';
+import { sealOnly } from './rules-steps.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -164,13 +165,7 @@ test('rule 11: sweeping leaves alone what was sealed and never started, and what
     throw new Error('the process died');
   });
   const dying = await world.part(WITHOUT_TEMPORAL);
-  const epoch = await epochOf(dying);
-  const keys = 'hf:{p00}:';
-  await dying.ctx.redis.run(
-    'seal',
-    ['state', 'open', 'closed', 'queue', 'sent', 'free'].map((name) => keys + name),
-    [epoch, 'p00', 4, 0, 0],
-  );
+  await sealOnly(dying);
   const stop = startSweeper(part.ctx, part.epochs);
   try {
     await until(async () => (await world.raw.hexists('hf:{p00}:index', 'carts/completed')) === 0, {

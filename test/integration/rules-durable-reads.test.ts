@@ -3,7 +3,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { CARTS, cached, createWorld, ORDERS, type Part, type World, within } from './rules-fixture.ts';
+import { recordDiscard, sealOnly } from './rules-steps.ts';
 
+const K = { collection: 'carts', key: 'k' };
 const DURABLE = { ...CARTS, reads: 'durable' } as const;
 
 let world: World;
@@ -58,15 +60,10 @@ test('a read that waits has the batch flushed at once', async () => {
 
 test('a staged write that the index no longer names is waited for, too', async () => {
   await write('"staged"');
-  await part.ctx.redis.run(
-    'seal',
-    ['state', 'open', 'closed', 'queue', 'sent', 'free'].map((name) => `hf:{p00}:${name}`),
-    [(await world.raw.hget('hf:{p00}:state', 'epoch')) ?? '', 'p00', 4, 0, 0],
-  );
-  // A later one was queued first, and refused; its release took it out of the index.
+  await sealOnly(part);
+  // A later one was queued first, and given up, which took it out of the index.
   const { version } = await write('"bad"');
-  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, sqlstate)
-    VALUES ('carts', 'k', 0, 'any', ${version}, 'document', 'null', '23514')`.execute(part.ctx.db);
+  await recordDiscard(part, K, version);
   await world.raw.hdel('hf:{p00}:index', 'carts/k');
   await evict();
   // The second look must not take a copy that the first one made for a sign that it is queued.
@@ -79,10 +76,7 @@ test('a queued write beneath one that was set aside is returned, without waiting
   await flush();
   const { version } = await write('"bad"');
   await flush();
-  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, state, reason)
-    VALUES ('carts', 'k', 0, 'any', ${version}, 'document', 'null', 'discarded', 'by a test')`.execute(
-    part.ctx.db,
-  );
+  await recordDiscard(part, K, version);
   await world.raw.hdel('hf:{p00}:index', 'carts/k');
   await evict();
   expect((await read(part, 5_000)).state.value).toBe('"queued"');

@@ -7,7 +7,6 @@ import { readFence, replaceFence } from '../../storage/postgres/fence.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
-import { sealBatch } from '../../storage/redis/seal.ts';
 import { startRedis } from '../support/services-redis.ts';
 import {
   CARTS,
@@ -20,6 +19,7 @@ import {
   type World,
   within,
 } from './rules-fixture.ts';
+import { sealOnly } from './rules-steps.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -217,39 +217,24 @@ test('rule 15: a recovery that was overtaken leaves the fence of the faster one 
   expect((await readFence(fast.ctx.db, 0)).epoch).toBe(epoch);
 
   await fast.behind.write(CARTS, 'k', '1', cached());
-  const sealed = await sealBatch(fast.ctx.redis, {
-    partition: 0,
-    epoch,
-    slots: 4,
-    gatherMinMs: 0,
-    gatherMaxMs: 0,
-  });
-  if (sealed.outcome !== 'sealed') throw new Error('nothing was sealed');
-  expect((await persistBatch(fast.ctx.db, sealed.sealed.batch)).outcome).toBe('persisted');
+  const sealed = await sealOnly(fast);
+  expect((await persistBatch(fast.ctx.db, sealed.batch)).outcome).toBe('persisted');
 });
 
 test('rule 15: a batch that a recovery did not see in its slot is refused, also by a direct persist', async () => {
   const part = await world.part();
-  const epoch = await epochOf(part);
   await part.behind.write(CARTS, 'k', '"late"', cached());
-  const sealed = await sealBatch(part.ctx.redis, {
-    partition: 0,
-    epoch,
-    slots: 4,
-    gatherMinMs: 0,
-    gatherMaxMs: 0,
-  });
-  if (sealed.outcome !== 'sealed') throw new Error('nothing was sealed');
+  const sealed = await sealOnly(part);
   await world.raw.flushall();
   await epochOf(await world.part());
   const away = await world.part({ TEMPORAL_ADDRESS: '127.0.0.1:1', DIRECT_PERSIST_AFTER_MS: '10' });
   const fate = away.waiters.wait(
-    sealed.sealed.batch.id,
+    sealed.batch.id,
     [{ collection: 'carts', key: 'k', version: 2 }],
     'queued',
     20_000,
   );
-  await away.offers.offer(sealed.sealed);
+  await away.offers.offer(sealed);
   expect((await fate).level).toBe('unknown');
   const { rows } = await sql`SELECT 1 FROM documents`.execute(part.ctx.db);
   expect(rows).toEqual([]);

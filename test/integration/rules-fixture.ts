@@ -211,8 +211,6 @@ export async function createWorld(options: { slots?: number; partitions?: number
       log: pino({ level: 'silent' }),
     };
     const epochs = createEpochs(ctx);
-    // As a process does before it serves; some tests have no PostgreSQL for one.
-    await epochs.learn().catch(() => {});
     const waiters = createWaiters();
     const offers = createOffers(ctx, waiters);
     const flusher = createFlusher(ctx, epochs, offers, waiters);

@@ -17,6 +17,7 @@ import {
   type World,
   within,
 } from './rules-fixture.ts';
+import { recordDiscard } from './rules-steps.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -212,10 +213,7 @@ test('a write that is known to be discarded is not answered when PostgreSQL fail
   const part = await world.part();
   const { version } = await part.behind.write(CARTS, 'k', '"bad"', cached());
   await part.flusher.flush(within(20_000));
-  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, state, reason)
-    VALUES ('carts', 'k', 0, 'any', ${version}, 'document', 'null', 'discarded', 'by a test')`.execute(
-    part.ctx.db,
-  );
+  await recordDiscard(part, { collection: 'carts', key: 'k' }, version);
   await evict('carts/k');
   const { readRecord } = part.ctx;
   const once: typeof readRecord = async (kind, ref) => {

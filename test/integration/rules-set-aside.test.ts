@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Version } from '../../domain/version.ts';
 import { CARTS, cached, createWorld, type Part, VIEWS, type World, within } from './rules-fixture.ts';
+import { recordDiscard, sealOnly } from './rules-steps.ts';
 
 let world: World;
 let part: Part;
@@ -18,13 +19,8 @@ const read = async (collection = CARTS) => {
 const write = async (value: string) => (await part.behind.write(CARTS, 'k', value, cached())).version;
 const flush = () => part.flusher.flush(within(20_000));
 
-/** As a discard records it. */
-async function setAside(version: Version, collection = 'carts', kind = 'document'): Promise<void> {
-  await sql`INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, state, reason)
-    VALUES (${collection}, 'k', 0, 'any', ${version}, ${kind}, 'null', 'discarded', 'by a test')`.execute(
-    part.ctx.db,
-  );
-}
+const setAside = (version: Version, collection = CARTS) =>
+  recordDiscard(part, { collection: collection.name, key: 'k' }, version, collection.kind);
 
 test('rule 14: a pending write that was set aside does not count: the entry reads as its row', async () => {
   await sql`INSERT INTO documents (collection, key, version, value, deleted)
@@ -53,11 +49,7 @@ test('rule 14: what waits beneath a write that was set aside is found, in Redis 
 
   // Closed for writes and not queued; the index names only the newest.
   const third = await write('"in Redis"');
-  await part.ctx.redis.run(
-    'seal',
-    ['state', 'open', 'closed', 'queue', 'sent', 'free'].map((name) => `hf:{p00}:${name}`),
-    [(await world.raw.hget('hf:{p00}:state', 'epoch')) ?? '', 'p00', 4, 0, 0],
-  );
+  await sealOnly(part);
   const fourth = await write('"also bad"');
   await setAside(fourth);
   expect(await read()).toMatchObject({ state: { version: third, value: '"in Redis"' }, source: 'pending' });
@@ -81,7 +73,7 @@ test('rule 14: an increment goes on from what counts, not from what was set asid
   await flush();
   const bad = await add(100);
   await flush();
-  await setAside(bad.version, 'page-views', 'counter');
+  await setAside(bad.version, VIEWS);
   await world.raw.del('hf:{p00}:e:page-views/k');
   expect((await add(1)).value).toBe(4);
 });
