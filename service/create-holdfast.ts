@@ -130,7 +130,7 @@ export function createHoldfast(deps: {
   const writeBehind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience });
   const stageMany = createStageMany(ctx, { epochs, acknowledge });
   const writeThrough = createWriteThrough(ctx, { epochs, direct, patience });
-  const explain = createExplain(ctx, epochs, batches);
+  const explain = createExplain(ctx, { epochs, batches, slots });
   const stopFollowing = followBatches(ctx, epochs, waiters, flusher);
   const stopSweeping = startSweeper(ctx, epochs);
   const rateLimits = startRateLimits(ctx, rateLimitsOf(keys, environment));

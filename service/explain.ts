@@ -11,7 +11,7 @@ import { beforeDeadline } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import type { Explanation, RequestOptions } from './holdfast.ts';
 import type { PendingBatches } from './pending-batches.ts';
-import { occupiedSlots } from './slots.ts';
+import type { SlotLookups } from './slots.ts';
 import { unavailable } from './trouble.ts';
 
 type PendingPart = NonNullable<Explanation['pending']>;
@@ -41,7 +41,14 @@ function winnerOf(
 }
 
 /** Why a read gives what it gives. Changes nothing: takes no lease, fills no cache. */
-export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatches) {
+export function createExplain(
+  ctx: Context,
+  {
+    epochs,
+    batches,
+    slots,
+  }: { readonly epochs: Epochs; readonly batches: PendingBatches; readonly slots: SlotLookups },
+) {
   async function pendingPart(
     id: string,
     partition: number,
@@ -70,12 +77,12 @@ export function createExplain(ctx: Context, epochs: Epochs, batches: PendingBatc
     const staged = await epochs.use(partition, deadlineAt, (epoch) =>
       stagedMutations(ctx.redis, ref, { partition, epoch }),
     );
-    const slots = await occupiedSlots(ctx, partition);
-    const inSlots = slots.flatMap((slot) =>
-      slot.mutations
-        .filter((mutation) => entryId(mutation) === entryId(ref))
-        .map(({ version, value }) => ({ version, value, ...inSlot(partition, slot) })),
-    );
+    const waiting = await slots.all(partition, entryId(ref));
+    const inSlots = waiting.map((one) => ({
+      version: one.version,
+      value: one.value,
+      ...inSlot(partition, one),
+    }));
     return [...inSlots, ...staged];
   }
 

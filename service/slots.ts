@@ -1,4 +1,3 @@
-import type { BatchId } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
 import { mergeMutations } from '../domain/merge.ts';
 import type { Mutation } from '../domain/mutation.ts';
@@ -17,8 +16,8 @@ export async function occupiedSlots(ctx: Context, partition: number): Promise<Oc
   });
 }
 
-/** A mutation that waits in a slot, and the batch there. */
-export type Waiting = Mutation & { readonly batchId: BatchId };
+/** A mutation that waits in a slot, with where and in what. */
+export type Waiting = Mutation & Omit<OccupiedSlot, 'mutations'>;
 
 /** Looks into the slots for single entries. Callers share a look that begins after they came. */
 export interface SlotLookups {
@@ -35,8 +34,8 @@ export function createSlotLookups(ctx: Context): SlotLookups {
   const look = shareNext((partition) => occupiedSlots(ctx, partition));
   async function allOf(partition: number, ids: ReadonlySet<string>): Promise<Waiting[]> {
     const slots = await look(partition);
-    return slots.flatMap(({ batchId, mutations }) =>
-      mutations.filter((m) => ids.has(entryId(m))).map((m) => ({ ...m, batchId })),
+    return slots.flatMap(({ mutations, ...place }) =>
+      mutations.filter((m) => ids.has(entryId(m))).map((m) => ({ ...m, ...place })),
     );
   }
   const all = (partition: number, id: string) => allOf(partition, new Set([id]));

@@ -264,7 +264,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       many: createWriteMany(write, stageMany, ctx.log),
       together: createWriteTogether(ctx, { epochs, through }),
       suspicion,
-      explain: createExplain(ctx, epochs, batches),
+      explain: createExplain(ctx, { epochs, batches, slots }),
       sent,
       before: (script, hook) => before.set(script, hook),
       after: (script, hook) => after.set(script, hook),
