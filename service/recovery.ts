@@ -3,7 +3,9 @@ import { crashPoint } from '../config/crash-points.ts';
 import { entryId, parseEntryId } from '../domain/entry.ts';
 import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
+import type { EntryVersion } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
+import { decisionsOn } from '../storage/postgres/decisions.ts';
 import { readDraining } from '../storage/postgres/draining.ts';
 import { readFence, replaceFence } from '../storage/postgres/fence.ts';
 import { readEntries } from '../storage/postgres/read-entry.ts';
@@ -14,8 +16,10 @@ import {
   renewRecovery,
   unlockRecovery,
 } from '../storage/redis/recover.ts';
+import type { OccupiedSlot } from '../storage/temporal/read-slots.ts';
 import { blockMs } from './block.ts';
 import type { Context } from './context.ts';
+import { recoveredMutations } from './recovered.ts';
 import { occupiedSlots } from './slots.ts';
 import { epochRandom, uniqueToken } from './tokens.ts';
 
@@ -84,20 +88,12 @@ export async function recoverPartition(
     }
     crashPoint('after-fence');
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
-    const pending = adopted.flatMap((slot) =>
-      slot.mutations.map((m) => ({
-        id: entryId(m),
-        version: m.version,
-        batchId: slot.batchId,
-        records: m.records,
-      })),
-    );
+    const pending = recoveredMutations(adopted, await setAsideOf(ctx, adopted));
     const counterRows = await readEntries(ctx.db, 'counter', [...new Set(lock.counters)].map(parseEntryId));
 
-    const known = pending.reduce(
-      (v, m) => Math.max(v, m.version),
-      Math.max(input.seenVersion, replaced.clock),
-    );
+    const known = adopted
+      .flatMap(({ mutations }) => mutations)
+      .reduce((v, m) => Math.max(v, m.version), Math.max(input.seenVersion, replaced.clock));
     await waitForClock(ctx, partition, known);
     const installed = await installEpoch(ctx.redis, partition, {
       token,
@@ -137,6 +133,15 @@ export async function recoverPartition(
   } finally {
     letGo();
   }
+}
+
+/** Those of the batches' writes that will never reach their rows. One batch after the other: each is large enough. */
+async function setAsideOf(ctx: Context, batches: readonly OccupiedSlot[]): Promise<EntryVersion[]> {
+  const found: EntryVersion[] = [];
+  for (const { mutations } of batches) {
+    if (mutations.length > 0) found.push(...(await decisionsOn(ctx.db, mutations)).listed);
+  }
+  return found;
 }
 
 /** Renews the lock until the function it answers is called. Every step of a recovery has a deadline, so that is called. */

@@ -14,6 +14,7 @@ import {
   type World,
   within,
 } from './rules-fixture.ts';
+import { recordDiscard } from './rules-steps.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -94,6 +95,27 @@ test('rule 16: Redis forgets a batch that a later one in Temporal rests on: its 
   await world.raw.flushall();
   expect(await part.behind.increment(VIEWS, 'k', 1, keyed('k1'))).toMatchObject({ value: 1, replayed: true });
   expect(await textOf(part)).toBe('2');
+});
+
+test('a write that was discarded is not queued, also where Redis lost its memory since: its Idempotency-Key is free', async () => {
+  const part = await world.part({}, { alive: true });
+  const first = await part.behind.write(CARTS, 'k', '1', keyed('k1', 'queued'));
+  await recordDiscard(part, { collection: 'carts', key: 'k' }, first.version);
+  await world.raw.flushall();
+  const again = await part.behind.write(CARTS, 'k', '1', keyed('k1', 'queued'));
+  expect(again.replayed).toBeUndefined();
+  expect(again.version).toBeGreaterThan(first.version);
+});
+
+test('a discarded increment that a later one rests on still counts once after Redis lost its memory', async () => {
+  const part = await world.part({}, { alive: true });
+  const first = await part.behind.increment(VIEWS, 'k', 5, keyed('k1', 'queued'));
+  const second = await part.behind.increment(VIEWS, 'k', 1, keyed('k2', 'queued'));
+  expect(second.value).toBe(6);
+  await recordDiscard(part, { collection: 'page-views', key: 'k' }, first.version, 'counter');
+  await world.raw.flushall();
+  expect(await part.behind.increment(VIEWS, 'k', 5, keyed('k1'))).toMatchObject({ replayed: true, value: 5 });
+  expect(await textOf(part)).toBe('6');
 });
 
 test('rule 16: while PostgreSQL cannot be asked, a write with a new key does not happen, and one that is known is answered', async () => {
