@@ -6,6 +6,7 @@ import type { Version } from '../domain/version.ts';
 import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
 import { type Touched, touchRows } from '../storage/postgres/touch-rows.ts';
 import { inspect } from '../storage/redis/lookup.ts';
+import { forgetEntries } from '../storage/redis/sweep.ts';
 import type { VoidTicket } from '../storage/redis/write-through.ts';
 import { refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
@@ -62,7 +63,10 @@ export function createInvalidate(
     await through.settle(collection, one.ref.key, one.partition, ended, null, false);
   }
 
-  /** The pending writes that are newer than their rows. */
+  /**
+   * The pending writes that are newer than their rows. Where none is, the index forgets the one that it names: once the row is
+   * raised above it, that write must not be answered for the newest where PostgreSQL cannot be asked.
+   */
   async function pendingVersions(
     collection: Collection,
     voided: readonly Voided[],
@@ -70,22 +74,22 @@ export function createInvalidate(
   ): Promise<Map<Voided, Version>> {
     const pending = new Map<Voided, Version>();
     if (collection.mode === 'write-through') return pending;
-    const misses = await Promise.all(
-      voided.map(({ one: { ref, partition } }) =>
-        epochs.use(partition, deadlineAt, async (epoch) => {
-          const seen = await inspect(ctx.redis, ref, { partition, epoch });
-          return { ref, partition, pending: seen.pending };
-        }),
-      ),
+    await Promise.all(
+      voided.map(async (one) => {
+        const { ref, partition } = one.one;
+        await epochs.use(partition, deadlineAt, async (epoch) => {
+          const { pending: seen } = await inspect(ctx.redis, ref, { partition, epoch });
+          const looked = sources.indexed(ref, collection, { partition, deadlineAt }, seen);
+          const found = await beforeDeadline(looked, deadlineAt);
+          if (found.source === 'pending') pending.set(one, found.state.version);
+          else if (seen !== undefined) {
+            await forgetEntries(ctx.redis, { partition, epoch }, [
+              { id: entryId(ref), batchId: seen.batchId },
+            ]);
+          }
+        });
+      }),
     );
-    const looked = misses.map(({ ref, partition, pending: seen }) =>
-      sources.indexed(ref, collection, { partition, deadlineAt }, seen),
-    );
-    const found = await beforeDeadline(Promise.all(looked), deadlineAt);
-    voided.forEach((one, i) => {
-      const state = found[i];
-      if (state?.source === 'pending') pending.set(one, state.state.version);
-    });
     return pending;
   }
 

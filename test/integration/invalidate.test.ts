@@ -157,6 +157,19 @@ test('a batch that is in its row already, but not yet released, does not keep th
   expect(await read(other, CARTS)).toMatchObject({ value: '"by SQL"', version: entry?.version });
 });
 
+test('what such a batch holds is not answered for the newest while PostgreSQL is away', async () => {
+  const away = await world.part({
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none',
+    POSTGRES_TIMEOUT_MS: '500',
+  });
+  await part.behind.write(CARTS, 'k', '"old"', cached());
+  const { version } = await read(part, CARTS);
+  await sql`INSERT INTO documents (collection, key, version, value, deleted)
+    VALUES ('carts', 'k', ${version}, '"by SQL"', false)`.execute(part.ctx.db);
+  await part.invalidate(CARTS, ['k'], options());
+  await expect(read(away, CARTS)).rejects.toMatchObject({ code: 'dependency-unavailable' });
+});
+
 test('increments count on from what SQL set', async () => {
   await epochOf(part);
   await sql`INSERT INTO counters (collection, key, version, value, deleted)
