@@ -5,8 +5,8 @@ import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
 import { type Touched, touchRows } from '../storage/postgres/touch-rows.ts';
+import { raiseNewestFrom } from '../storage/redis/invalidate.ts';
 import { inspect } from '../storage/redis/lookup.ts';
-import { forgetEntries } from '../storage/redis/sweep.ts';
 import type { VoidTicket } from '../storage/redis/write-through.ts';
 import { refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
@@ -64,8 +64,8 @@ export function createInvalidate(
   }
 
   /**
-   * The pending writes that are newer than their rows. Where none is, the index forgets the one that it names: once the row is
-   * raised above it, that write must not be answered for the newest where PostgreSQL cannot be asked.
+   * The pending writes that are newer than their rows. Where one is not, and the index names it still, it must not be answered
+   * for the newest where PostgreSQL cannot be asked. It stays in the index: a later write of the open batch is found by it.
    */
   async function pendingVersions(
     collection: Collection,
@@ -83,9 +83,7 @@ export function createInvalidate(
           const found = await beforeDeadline(looked, deadlineAt);
           if (found.source === 'pending') pending.set(one, found.state.version);
           else if (seen !== undefined) {
-            await forgetEntries(ctx.redis, { partition, epoch }, [
-              { id: entryId(ref), batchId: seen.batchId },
-            ]);
+            await raiseNewestFrom(ctx.redis, { partition, epoch }, one.ticket.version);
           }
         });
       }),

@@ -1,4 +1,5 @@
 import { type EntryRef, entryId } from '../../domain/entry.ts';
+import type { Epoch } from '../../domain/epoch.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
@@ -20,4 +21,16 @@ export async function invalidateEntries(
     entries.flatMap((entry) => [entryId(entry), entry.version]),
   );
   statusOf(reply);
+}
+
+/**
+ * Up to `version`, what is pending in the partition may be older than its row: scripts/newest.lua.
+ * @throws EpochChanged, RedisUnavailable, RedisOutcomeUnknown: repeating it is harmless.
+ */
+export async function raiseNewestFrom(
+  redis: RedisStore,
+  { partition, epoch }: { readonly partition: number; readonly epoch: Epoch },
+  version: Version,
+): Promise<void> {
+  statusOf(await redis.run('newest', [partitionKeys(partition).state], [epoch, version]));
 }

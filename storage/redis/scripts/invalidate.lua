@@ -24,8 +24,5 @@ for k = 3, #KEYS do
   if block then redis.call('HSET', KEYS[2], id, '0 ' .. string.match(block, ' (%d+)$')) end
 end
 raise_clock(KEYS[1], highest)
-local newest_from = redis.call('HGET', KEYS[1], 'newest_from')
-if newest_from and highest > tonumber(newest_from) then
-  redis.call('HSET', KEYS[1], 'newest_from', digits(highest))
-end
+raise_newest_from(KEYS[1], highest)
 return { 'ok' }

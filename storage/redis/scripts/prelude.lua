@@ -91,3 +91,12 @@ local function raise_clock(state_key, version)
   local clock = tonumber(redis.call('HGET', state_key, 'clock') or '0')
   if version > clock then redis.call('HSET', state_key, 'clock', digits(version)) end
 end
+
+-- Up to this version, what is pending may be older than its row. A state that an older version wrote has no such version: then
+-- everything may, until seal.lua gives it one.
+local function raise_newest_from(state_key, version)
+  local newest_from = redis.call('HGET', state_key, 'newest_from')
+  if newest_from and version > tonumber(newest_from) then
+    redis.call('HSET', state_key, 'newest_from', digits(version))
+  end
+end

@@ -8,7 +8,7 @@
 -- Answers {'sealed', batch id, slot, now, {entry id, mutation, …}, closed batches that are left} | {'wait', µs}: gather on | {'none'}: nothing staged |
 --       {'full'}: no slot is free | {'epoch', current}
 -- @use closing
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'number', 'count', 'since')
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'number', 'count', 'since', 'clock')
 local wrong = wrong_epoch(ARGV[1], s[1], s[2])
 if wrong then return wrong end
 local queued = redis.call('LLEN', KEYS[4])
@@ -35,5 +35,7 @@ if queued == 0 then
 end
 local id = redis.call('LPOP', KEYS[4])
 local slot = redis.call('LPOP', KEYS[6])
+-- A state that an older version wrote has none: from here on what is staged is known to be the newest.
+redis.call('HSETNX', KEYS[1], 'newest_from', s[6])
 redis.call('HSET', KEYS[5], id, slot .. ' sealed ' .. digits(now))
 return { 'sealed', id, slot, now, cmsgpack.unpack(redis.call('HGET', KEYS[3], id)), redis.call('LLEN', KEYS[4]) }
