@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Epoch } from '../domain/epoch.ts';
+import { type Epoch, epochNumber } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
@@ -12,7 +12,7 @@ import { unavailable } from './trouble.ts';
 
 /** How long to leave another process to its recovery before looking again. */
 const BUSY_PAUSE_MS = 50;
-/** How long to wait for PostgreSQL before an epoch is taken as Redis has it. */
+/** How long to wait for PostgreSQL before an epoch is taken as Redis has it; what it answers later still counts. */
 const LEARN_MS = 1_000;
 /** A recovery that failed is tried again after this, or up to twice this: what it needs may be on its knees. */
 const FAILED_PAUSE_MS = 200;
@@ -38,20 +38,23 @@ export interface Epochs {
 }
 
 export function createEpochs(ctx: Context): Epochs {
-  const { stateOf, accept, learn } = createKnownEpochs(ctx);
+  const { stateOf, current, accept, note, learn, learnWithin } = createKnownEpochs(ctx);
 
   async function find(partition: number, state: PartitionState): Promise<Epoch | undefined> {
-    // What Redis says of itself is held against the fence; without PostgreSQL nothing can have moved it.
-    await beforeDeadline(learn(), performance.now() + LEARN_MS).catch(() => {});
+    const connectedAt = ctx.redis.reconnectedAt();
     const { epoch } = await currentEpoch(ctx.redis, partition);
+    // What Redis says of itself is held against the fence, which others may have moved.
+    await learnWithin(LEARN_MS);
     const found =
-      accept(state, epoch) ??
+      accept(state, epoch, connectedAt) ??
       accept(
         state,
         await recoverPartition(ctx, partition, {
           minEpochNumber: state.highest,
           seenVersion: state.seenVersion,
+          onFence: (fence) => note(state, epochNumber(fence)),
         }),
+        connectedAt,
       );
     // Here, where all who wait share it: were each to pause by itself, somebody would always be looking.
     if (found === undefined) await sleep(BUSY_PAUSE_MS);
@@ -81,7 +84,8 @@ export function createEpochs(ctx: Context): Epochs {
   async function ensure(partition: number, deadlineAt: number): Promise<Epoch> {
     const state = stateOf(partition);
     for (;;) {
-      if (state.epoch !== undefined) return state.epoch;
+      const known = current(state);
+      if (known !== undefined) return known;
       try {
         const epoch = await beforeDeadline(findOnce(partition, state), deadlineAt);
         if (epoch !== undefined) return epoch;
@@ -106,7 +110,7 @@ export function createEpochs(ctx: Context): Epochs {
     async use(partition, deadlineAt, work) {
       const state = stateOf(partition);
       for (;;) {
-        const epoch = state.epoch ?? (await ensure(partition, deadlineAt));
+        const epoch = current(state) ?? (await ensure(partition, deadlineAt));
         try {
           return await work(epoch);
         } catch (error) {

@@ -38,6 +38,8 @@ export interface RecoveryInput {
   readonly minEpochNumber: number;
   /** The highest version this process has seen in the partition. */
   readonly seenVersion: Version;
+  /** Called once the fence names the new epoch: earlier ones are over, whatever becomes of this recovery. */
+  readonly onFence: (epoch: Epoch) => void;
 }
 
 /**
@@ -86,6 +88,7 @@ export async function recoverPartition(
       void giveBack(ctx, partition, token);
       return undefined;
     }
+    input.onFence(epoch);
     crashPoint('after-fence');
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
     const pending = recoveredMutations(adopted, await setAsideOf(ctx, adopted));
@@ -97,7 +100,7 @@ export async function recoverPartition(
     await waitForClock(ctx, partition, known);
     const installed = await installEpoch(ctx.redis, partition, {
       token,
-      runId: lock.runId,
+      identity: lock.identity,
       epoch,
       clock: known,
       slots: ctx.environment.SLOTS,

@@ -26,8 +26,8 @@ export type RecoveryLock =
   | { readonly outcome: 'busy' }
   | {
       readonly outcome: 'locked';
-      /** Of the Redis process: installing checks that it is still the same. */
-      readonly runId: string;
+      /** Of the Redis process and its data: installing checks that it is still the same. */
+      readonly identity: string;
       readonly oldEpoch: Epoch | '';
       /** Entry ids of the counters in batches that survived in Redis. */
       readonly counters: readonly string[];
@@ -48,7 +48,7 @@ export async function lockForRecovery(
   const status = statusOf(reply);
   if (status === 'valid') return { outcome: 'valid', epoch: text(reply, 1) };
   if (status === 'busy') return { outcome: 'busy' };
-  return { outcome: 'locked', runId: text(reply, 1), oldEpoch: text(reply, 2), counters: list(reply, 3) };
+  return { outcome: 'locked', identity: text(reply, 1), oldEpoch: text(reply, 2), counters: list(reply, 3) };
 }
 
 /** A mutation that is not yet persisted, of a batch that Temporal holds and the fence adopted. */
@@ -96,7 +96,7 @@ async function preparePending(
 
 export interface RecoveredPartition {
   readonly token: string;
-  readonly runId: string;
+  readonly identity: string;
   readonly epoch: Epoch;
   readonly clock: Version;
   readonly slots: number;
@@ -131,7 +131,7 @@ export async function installEpoch(
     ],
     [
       recovered.token,
-      recovered.runId,
+      recovered.identity,
       recovered.epoch,
       keys.name,
       clock,

@@ -82,7 +82,7 @@ describe('two processes, one of them in the middle of a recovery', () => {
   });
 });
 
-const NOTHING_SEEN = { minEpochNumber: 0, seenVersion: 0 };
+const NOTHING_SEEN = { minEpochNumber: 0, seenVersion: 0, onFence: () => {} };
 
 describe('a recovery that takes longer than the life of its lock', () => {
   let world: World;
@@ -137,7 +137,11 @@ test('a recovery that finds another run id when it installs gives its lock back'
     const restarted: typeof redis = {
       ...redis,
       run: (name, keys, args) =>
-        redis.run(name, keys, name === 'install' ? args.with(1, 'f'.repeat(40)) : args),
+        redis.run(
+          name,
+          keys,
+          name === 'install' ? args.with(1, `${'f'.repeat(40)} ${'e'.repeat(40)}`) : args,
+        ),
     };
     expect(await recoverPartition({ ...part.ctx, redis: restarted }, 0, NOTHING_SEEN)).toBeUndefined();
     // Long before it would have run out.

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchProgress, confirmBatch } from '../../storage/redis/confirm.ts';
 import { tellDecision } from '../../storage/redis/drain.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
+import { raiseNewestFrom } from '../../storage/redis/invalidate.ts';
 import { fill, inspect, lookup, stagedMutations } from '../../storage/redis/lookup.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
 import { releaseBatch } from '../../storage/redis/release.ts';
@@ -117,6 +118,8 @@ const CALLS: Record<string, Call> = {
   rerun: ({ partition }, epoch, { batch, slot }) =>
     recordRerun(redis.store, { partition, epoch }, { batchId: batch.id, slot, runId: 'ended' }, 'new'),
   staged: ({ partition }, epoch) => stagedMutations(redis.store, A, { partition, epoch }),
+  newest: ({ partition }, epoch) =>
+    raiseNewestFrom(redis.store, { partition, epoch }, Number.MAX_SAFE_INTEGER - 1),
   forget: ({ partition }, epoch, { batch }) =>
     forgetEntries(redis.store, { partition, epoch }, [{ id: 'docs/a', batchId: batch.id }]),
 };

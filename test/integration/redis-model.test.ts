@@ -26,10 +26,11 @@ const VALUES = ['1', '"two words"', `"${'long '.repeat(20)}"`, '""'] as const;
 const STEPS_OF = Number.MAX_SAFE_INTEGER;
 
 let redis: RedisUnderTest;
-let runId: string;
+let identity: RegExp;
 beforeAll(async () => {
   redis = await startRedisUnderTest();
-  runId = /run_id:(\S+)/.exec(await redis.raw.info('server'))?.[1] ?? '';
+  const runId = /run_id:(\S+)/.exec(await redis.raw.info('server'))?.[1] ?? '';
+  identity = new RegExp(`^${runId} [0-9a-f]{40}$`);
 });
 afterAll(() => redis.stop());
 
@@ -405,7 +406,7 @@ async function take(
         return;
       }
       if (lock.outcome !== 'locked') throw new Error(lock.outcome);
-      expect(lock).toMatchObject({ runId, oldEpoch: model.epoch ?? '' });
+      expect(lock).toMatchObject({ identity: expect.stringMatching(identity), oldEpoch: model.epoch ?? '' });
       const counters = [...model.closed.values(), model.open].flatMap((content) =>
         [...content].flatMap(([entry, mutation]) => (/^\d+ c /.test(mutation) ? [entry] : [])),
       );
@@ -423,7 +424,7 @@ async function take(
       const clock = model.highest;
       const installed = await installEpoch(store, partition, {
         token: mine,
-        runId: lock.runId,
+        identity: lock.identity,
         epoch: next,
         clock,
         slots: SLOTS,

@@ -41,6 +41,10 @@ const sealIn = async (p: TestPartition, epoch: string) => {
   return sealed(await sealBatch(redis.store, { ...p, epoch, gatherMinMs: 0, gatherMaxMs: 0 }));
 };
 const runId = async () => /run_id:(\S+)/.exec(await redis.raw.info('server'))![1]!;
+const identity = async () => {
+  const replid = /master_replid:(\S+)/.exec(await redis.raw.info('replication'))![1]!;
+  return `${await runId()} ${replid}`;
+};
 
 /** Locks a partition that must be recoverable. */
 async function locked(partition: number, minEpochNumber = Number.MAX_SAFE_INTEGER) {
@@ -50,7 +54,7 @@ async function locked(partition: number, minEpochNumber = Number.MAX_SAFE_INTEGE
   return { ...found, token: mine };
 }
 
-const recovered = (over: Partial<RecoveredPartition> & Pick<RecoveredPartition, 'token' | 'runId'>) => ({
+const recovered = (over: Partial<RecoveredPartition> & Pick<RecoveredPartition, 'token' | 'identity'>) => ({
   epoch: '9-zzzzzzzz',
   clock: 0,
   slots: 4,
@@ -98,9 +102,11 @@ describe('the lock', () => {
     expect(await lock(p.partition, 't', 60_000, 7)).toEqual({ outcome: 'valid', epoch: '7-aaaaaaaa' });
     expect(await lock(p.partition, 't', 60_000, 8)).toMatchObject({
       outcome: 'locked',
-      runId: await runId(),
+      identity: await identity(),
       oldEpoch: '7-aaaaaaaa',
     });
+    // Nobody uses it from here on: what was written in the old epoch after the slots were asked would be refused by the fence.
+    await expect(p.put('a', '1')).rejects.toMatchObject({ current: '' });
   });
 
   test('is given where Redis is another process', async () => {
@@ -108,7 +114,7 @@ describe('the lock', () => {
     await redis.raw.hset(p.keys.state, 'run_id', '0'.repeat(40));
     expect(await lock(p.partition, 't')).toMatchObject({
       outcome: 'locked',
-      runId: await runId(),
+      identity: await identity(),
       oldEpoch: p.epoch,
     });
   });
@@ -142,14 +148,14 @@ describe('the lock', () => {
 });
 
 describe('installing an epoch', () => {
-  test('needs the token of the lock and the run id that was read with it', async () => {
+  test('needs the token of the lock and the identity of the server that was read with it', async () => {
     const p = await openPartition(redis);
     const mine = await locked(p.partition);
     const before = await p.dump();
-    const { runId: run } = mine;
+    const { identity: server } = mine;
     for (const wrong of [
-      { token: `${mine.token}x`, runId: run },
-      { token: mine.token, runId: `${run.slice(1)}0` },
+      { token: `${mine.token}x`, identity: server },
+      { token: mine.token, identity: `${server.slice(1)}0` },
     ]) {
       expect(await installEpoch(redis.store, p.partition, recovered(wrong))).toBe(false);
     }

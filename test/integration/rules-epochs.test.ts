@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
@@ -27,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const NOTHING_SEEN = { minEpochNumber: 0, seenVersion: 0 };
+const NOTHING_SEEN = { minEpochNumber: 0, seenVersion: 0, onFence: () => {} };
 
 test('rule 1: who waits for a batch that survived in Redis from an older epoch learns that its outcome is unknown, and the write goes on under a new id', async () => {
   const part = await world.part({}, { alive: true });
@@ -128,6 +129,79 @@ test('an epoch that the fence has left behind is not taken again, although no re
   const now = await epochOf(part);
   expect(epochNumber(now)).toBeGreaterThan(epochNumber(epoch) + 1);
   expect((await readFence(part.ctx.db, 0)).epoch).toBe(now);
+});
+
+test('what PostgreSQL says of epochs counts also where it says it late, and where a recovery of its own got no further', async () => {
+  const part = await world.part({ POSTGRES_TIMEOUT_MS: '10000' });
+  const epoch = await epochOf(part);
+  await replaceFence(part.ctx.db, {
+    partition: 0,
+    expected: epoch,
+    epoch: nextEpoch('other', epoch),
+    adopted: [],
+  });
+  const [locked, release] = [gate(), gate()];
+  const holding = (await world.part()).ctx.db.transaction().execute(async (trx) => {
+    await sql`LOCK TABLE topology IN ACCESS EXCLUSIVE MODE`.execute(trx);
+    locked.open();
+    await release.opened;
+  });
+  await locked.opened;
+  // Looked for anew, while PostgreSQL does not answer: taken as Redis has it.
+  const fresh = await world.part({ POSTGRES_TIMEOUT_MS: '10000' });
+  expect(await epochOf(fresh)).toBe(epoch);
+  release.open();
+  await holding;
+  await until(async () => (await epochOf(fresh)) !== epoch, { what: 'another epoch' });
+  expect(epochNumber(await epochOf(fresh))).toBeGreaterThan(epochNumber(epoch) + 1);
+});
+
+test('behind a new connection there may be an older Redis: the epoch is looked for anew', async () => {
+  const part = await world.part();
+  const epoch = await epochOf(part);
+  // Others moved to another Redis, as far as the fence, and this process noticed nothing of it.
+  await replaceFence(part.ctx.db, {
+    partition: 0,
+    expected: epoch,
+    epoch: nextEpoch('other', epoch),
+    adopted: [],
+  });
+  expect(await epochOf(part)).toBe(epoch);
+  await world.raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await until(() => part.ctx.redis.reconnectedAt() > 0, { what: 'a new connection' });
+  expect(epochNumber(await epochOf(part))).toBeGreaterThan(epochNumber(epoch) + 1);
+});
+
+test('a primary that was demoted for a lagging replica and is primary again has lost its memory, although it never restarted', async () => {
+  const replica = await startRedis();
+  const other = new Redis(replica.url);
+  const synced = (redis: Redis) =>
+    until(async () => (await redis.info('replication')).includes('master_link_status:up'), {
+      what: 'the replica to follow',
+    });
+  try {
+    await world.withWorker(async () => {
+      const part = await world.part({}, { alive: true });
+      const add = (by: number) =>
+        part.behind.increment(VIEWS, 'k', by, { deadlineAt: within(20_000), durability: 'persisted' });
+      await add(10);
+      await other.replicaof('127.0.0.1', world.redis.port);
+      await synced(other);
+      await other.replicaof('NO', 'ONE');
+      // A first replica makes a new history, and nothing is lost by that.
+      const epoch = await epochOf(part);
+      expect((await add(40)).value).toBe(50);
+      expect(await epochOf(part)).toBe(epoch);
+      await world.raw.replicaof('127.0.0.1', replica.port);
+      await synced(world.raw);
+      await world.raw.replicaof('NO', 'ONE');
+      expect((await add(1)).value).toBe(51);
+      expect(await epochOf(part)).not.toBe(epoch);
+    });
+  } finally {
+    other.disconnect();
+    await replica.stop();
+  }
 });
 
 test('after another topology was recorded every partition is recovered: it has the new slots, and no copy from before', async () => {

@@ -25,7 +25,9 @@ test('a batch of a newer format stops a recovery, each time, with the advice to 
   for (let again = 0; again < 2; again++) {
     await expect(part.behind.write(CARTS, 'k', '1', cached())).rejects.toMatchObject(trouble);
     await expect(part.reader.read(CARTS, 'k', { deadlineAt: within(20_000) })).rejects.toMatchObject(trouble);
-    await expect(recoverPartition(part.ctx, 0, { minEpochNumber: 0, seenVersion: 0 })).rejects.toThrow();
+    await expect(
+      recoverPartition(part.ctx, 0, { minEpochNumber: 0, seenVersion: 0, onFence: () => {} }),
+    ).rejects.toThrow();
   }
   expect(await world.raw.exists('hf:{p00}:state')).toBe(0);
 });

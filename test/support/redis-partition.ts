@@ -103,7 +103,7 @@ export async function recoverPartition(
   const epoch = recovered.epoch ?? nextEpoch('abcdefgh', lock.oldEpoch === '' ? '0-0' : lock.oldEpoch);
   const installed = await installEpoch(store, partition, {
     token: mine,
-    runId: lock.runId,
+    identity: lock.identity,
     epoch,
     clock: 0,
     slots: 4,

@@ -5,12 +5,12 @@
 --
 -- KEYS  1 state  2 open  3 closed  4 queue  5 sent  6 free  7 index  8 blocks  9 lock  10 records  11 carried
 --       12 index, 13 versions and 14 records to come
--- ARGV  1 token  2 run id that was read with the lock  3 new epoch  4 partition name  5 clock, not below any version that
+-- ARGV  1 token  2 identity of the server that was read with the lock  3 new epoch  4 partition name  5 clock, not below any version that
 --       is pending  6 number of slots  7 length of a block, µs  8 adopted: lines of "slot batch run", or ''
 --       9 decision about draining, as the state has it, or ''  then of each row of a counter: entry id, version
--- Answers {'ok', now} | {'lost'}: lock or run id is another, begin again
+-- Answers {'ok', now} | {'lost'}: lock or identity is another, begin again
 -- @use restoring
-if redis.call('GET', KEYS[9]) ~= ARGV[1] or server_run_id() ~= ARGV[2] then return { 'lost' } end
+if redis.call('GET', KEYS[9]) ~= ARGV[1] or server_identity() ~= ARGV[2] then return { 'lost' } end
 local now = time_us()
 local epoch, partition, clock = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local old = redis.call('HMGET', KEYS[1], 'clock', 'drain')
@@ -87,7 +87,8 @@ if #page > 0 then redis.call('HSET', KEYS[7], unpack(page)) end
 -- The state may know of a later one than whoever recovers.
 local drain = later_decision(old[2], ARGV[9])
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'epoch', epoch, 'run_id', ARGV[2], 'clock', digits(clock), 'number', digits(number),
+local run_id, replid = string.match(ARGV[2], '^(%S+) (%S+)$')
+redis.call('HSET', KEYS[1], 'epoch', epoch, 'run_id', run_id, 'replid', replid, 'clock', digits(clock), 'number', digits(number),
   'count', '0', 'bytes', '0', 'since', '0', 'fills_from', digits(now + tonumber(ARGV[7])),
   'newest_from', digits(clock), 'drain', drain)
 return { 'ok', now }

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
--- Begins the recovery of a partition: one process at a time. The answer's run id must be read before any slot is asked.
+-- Begins the recovery of a partition: one process at a time. The answer's identity of the server must be read before any slot is asked.
 -- The counters of batches that survived in Redis are listed: recovery asks the database for their rows.
+--
+-- A state that says it is valid and is not, since a later epoch is known, ends here: nobody may use it until the new one.
 --
 -- KEYS  1 state  2 open  3 closed  4 lock  5… what an earlier recovery may have kept aside
 -- ARGV  1 token  2 life of the lock, ms  3 lowest epoch number that counts as valid
--- Answers {'valid', epoch}: nothing to recover | {'busy'} | {'locked', run id, old epoch or '', {counter entry id, …}}
+-- Answers {'valid', epoch}: nothing to recover | {'busy'} | {'locked', identity, old epoch or '', {counter entry id, …}}
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
-local run_id = server_run_id()
 local number = s[1] and tonumber(string.match(s[1], '^%d+')) or -1
-if s[1] and s[2] == run_id and number >= tonumber(ARGV[3]) then return { 'valid', s[1] } end
+if s[1] and not lost_memory(s[2]) and number >= tonumber(ARGV[3]) then return { 'valid', s[1] } end
 if not redis.call('SET', KEYS[4], ARGV[1], 'NX', 'PX', ARGV[2]) then return { 'busy' } end
+redis.call('HDEL', KEYS[1], 'run_id')
 redis.call('UNLINK', unpack(KEYS, 5))
 local counters = {}
 local function collect(content)
@@ -19,4 +21,4 @@ local function collect(content)
 end
 collect(redis.call('HGETALL', KEYS[2]))
 for _, closed in ipairs(redis.call('HVALS', KEYS[3])) do collect(cmsgpack.unpack(closed)) end
-return { 'locked', run_id, s[1] or '', counters }
+return { 'locked', server_identity(), s[1] or '', counters }

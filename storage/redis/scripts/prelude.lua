@@ -1,7 +1,7 @@
 -- Shared by every script: the loader puts it between a script's first line and its body.
 --
 -- The keys of a partition (all carry its hash tag, so every script stays in one cluster slot):
---   state   hash    epoch, run_id, clock, number, count, bytes, since, fills_from, drain ("<sequence> <1 or 0>": whether writes
+--   state   hash    epoch, run_id, replid, clock, number, count, bytes, since, fills_from, drain ("<sequence> <1 or 0>": whether writes
 --                   are refused while the queue empties), newest_from: a pending write above this version is the newest of its
 --                   entry, others may be older than a row (found by a recovery, or there was a write around Redis since)
 --   open    hash    entry id -> mutation; the batch that takes writes. Its id is <epoch>.<partition>.<number>
@@ -30,18 +30,37 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- The identity of this Redis process. Read inside every script: a restart may slip between any two of them.
+-- The identity of this Redis process and of its data: run_id, and the id of its replication history. Read inside every
+-- script: a restart may slip between any two of them.
 -- A plain search, since a pattern would cost every script 1.5 µs more.
-local function server_run_id()
-  local info = redis.call('INFO', 'server')
-  local _, at = string.find(info, 'run_id:', 1, true)
+local function server_info() return redis.call('INFO', 'server', 'replication') end
+
+local function id_in(info, name)
+  local _, at = string.find(info, name, 1, true)
   return string.sub(info, at + 1, at + 40)
+end
+
+-- "<run_id> <replid>"
+local function server_identity()
+  local info = server_info()
+  return id_in(info, 'run_id:') .. ' ' .. id_in(info, 'master_replid:')
+end
+
+-- Whether this Redis has another memory than the one in which the state in KEYS[1] was written, with this run_id. A primary that
+-- was demoted and promoted again has the memory of the replica that it copied meanwhile, and its own run_id still; every promotion
+-- makes a new replid and keeps the former one as replid2, while a primary that gets its first replica makes one without.
+local function lost_memory(run_id)
+  local info = server_info()
+  if id_in(info, 'run_id:') ~= run_id then return true end
+  if string.find(info, 'master_replid2:00000000', 1, true) then return false end
+  local replid = redis.call('HGET', KEYS[1], 'replid')
+  return replid and replid ~= id_in(info, 'master_replid:')
 end
 
 -- nil where the partition is usable and in this epoch. Else the answer to give: the epoch that is current, or '' where
 -- the partition must be recovered before anybody uses it.
 local function wrong_epoch(epoch, found_epoch, found_run_id)
-  if not found_epoch or found_run_id ~= server_run_id() then return { 'epoch', '' } end
+  if not found_epoch or lost_memory(found_run_id) then return { 'epoch', '' } end
   if found_epoch ~= epoch then return { 'epoch', found_epoch } end
   return nil
 end
