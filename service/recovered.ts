@@ -1,35 +1,59 @@
-import { entryId } from '../domain/entry.ts';
+import { entryId, parseEntryId } from '../domain/entry.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
-import type { RecoveredMutation } from '../storage/redis/recover.ts';
+import type { Version } from '../domain/version.ts';
+import { decisionsOn } from '../storage/postgres/decisions.ts';
+import type { RecoveredMutation, SetAsideWrite } from '../storage/redis/recover.ts';
 import type { OccupiedSlot } from '../storage/temporal/read-slots.ts';
+import type { Context } from './context.ts';
+
+/** What a recovery found on its way to PostgreSQL, and what will never get there. */
+export interface Recovered {
+  readonly pending: readonly RecoveredMutation[];
+  readonly setAside: readonly SetAsideWrite[];
+}
 
 /**
- * What is still on its way in batches, for the index and the idempotency records of a new epoch.
+ * Parts what is still on its way in batches from what was set aside, for the index and the idempotency records of a new epoch.
  *
  * A write that was set aside is on no way any more: its entry would be looked for in vain, and who repeats it with its
  * Idempotency-Key would be told that it is queued (rule 19). It stays where a later write of the entry waits, which may rest on
  * it: an increment that was repeated then would count twice.
+ * @param surviving writes with idempotency records in batches that survived in Redis
+ * @throws errors of PostgreSQL
  */
-export function recoveredMutations(
+export async function partSetAside(
+  ctx: Context,
   adopted: readonly OccupiedSlot[],
-  setAside: readonly EntryVersion[],
-): RecoveredMutation[] {
-  const listed = new Set(setAside.map(nameOf));
-  const newest = new Map<string, number>();
-  for (const { mutations } of adopted) {
-    for (const mutation of mutations) {
-      if (listed.has(nameOf(mutation))) continue;
-      const id = entryId(mutation);
-      newest.set(id, Math.max(newest.get(id) ?? 0, mutation.version));
-    }
+  surviving: readonly { readonly id: string; readonly version: Version }[],
+): Promise<Recovered> {
+  const listed = new Set<string>();
+  const keyed = surviving.map(({ id, version }) => ({ ...parseEntryId(id), version }));
+  // One batch after the other: each is large enough.
+  for (const writes of [keyed, ...adopted.map(({ mutations }) => mutations)]) {
+    if (writes.length === 0) continue;
+    for (const write of (await decisionsOn(ctx.db, writes)).listed) listed.add(nameOf(write));
   }
-  return adopted.flatMap(({ batchId, mutations }) =>
-    mutations.flatMap((mutation): RecoveredMutation[] => {
+  const newest = new Map<string, Version>();
+  for (const mutation of adopted.flatMap(({ mutations }) => mutations)) {
+    const id = entryId(mutation);
+    if (!listed.has(nameOf(mutation))) newest.set(id, Math.max(newest.get(id) ?? 0, mutation.version));
+  }
+  const pending: RecoveredMutation[] = [];
+  const setAside: SetAsideWrite[] = keyed.flatMap((write) =>
+    listed.has(nameOf(write)) ? [{ id: entryId(write), version: write.version }] : [],
+  );
+  for (const { batchId, mutations } of adopted) {
+    for (const mutation of mutations) {
       const { version, records } = mutation;
       const id = entryId(mutation);
-      return version <= (newest.get(id) ?? 0) ? [{ id, version, batchId, records }] : [];
-    }),
-  );
+      const rested = version <= (newest.get(id) ?? 0);
+      if (rested) pending.push({ id, version, batchId, records });
+      if (listed.has(nameOf(mutation))) {
+        setAside.push(rested ? { id, version } : { id, version, batchId, records });
+      }
+    }
+  }
+  return { pending, setAside };
 }
 
 function nameOf(write: EntryVersion): string {

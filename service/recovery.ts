@@ -3,9 +3,7 @@ import { crashPoint } from '../config/crash-points.ts';
 import { entryId, parseEntryId } from '../domain/entry.ts';
 import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
-import type { EntryVersion } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
-import { decisionsOn } from '../storage/postgres/decisions.ts';
 import { readDraining } from '../storage/postgres/draining.ts';
 import { readFence, replaceFence } from '../storage/postgres/fence.ts';
 import { readEntries } from '../storage/postgres/read-entry.ts';
@@ -16,10 +14,9 @@ import {
   renewRecovery,
   unlockRecovery,
 } from '../storage/redis/recover.ts';
-import type { OccupiedSlot } from '../storage/temporal/read-slots.ts';
 import { blockMs } from './block.ts';
 import type { Context } from './context.ts';
-import { recoveredMutations } from './recovered.ts';
+import { partSetAside } from './recovered.ts';
 import { occupiedSlots } from './slots.ts';
 import { epochRandom, uniqueToken } from './tokens.ts';
 
@@ -91,7 +88,7 @@ export async function recoverPartition(
     input.onFence(epoch);
     crashPoint('after-fence');
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
-    const pending = recoveredMutations(adopted, await setAsideOf(ctx, adopted));
+    const { pending, setAside } = await partSetAside(ctx, adopted, lock.keyed);
     const counterRows = await readEntries(ctx.db, 'counter', [...new Set(lock.counters)].map(parseEntryId));
 
     const known = adopted
@@ -107,6 +104,7 @@ export async function recoverPartition(
       blockMs: blockMs(ctx.environment),
       adopted,
       pending,
+      setAside,
       counterRows: counterRows.map((row) => ({ id: entryId(row), version: row.version })),
       drain: await readDraining(ctx.db),
     });
@@ -136,15 +134,6 @@ export async function recoverPartition(
   } finally {
     letGo();
   }
-}
-
-/** Those of the batches' writes that will never reach their rows. One batch after the other: each is large enough. */
-async function setAsideOf(ctx: Context, batches: readonly OccupiedSlot[]): Promise<EntryVersion[]> {
-  const found: EntryVersion[] = [];
-  for (const { mutations } of batches) {
-    if (mutations.length > 0) found.push(...(await decisionsOn(ctx.db, mutations)).listed);
-  }
-  return found;
 }
 
 /** Renews the lock until the function it answers is called. Every step of a recovery has a deadline, so that is called. */

@@ -31,6 +31,8 @@ export type RecoveryLock =
       readonly oldEpoch: Epoch | '';
       /** Entry ids of the counters in batches that survived in Redis. */
       readonly counters: readonly string[];
+      /** Writes with idempotency records in those batches. */
+      readonly keyed: readonly { readonly id: string; readonly version: Version }[];
     };
 
 /** Begins a recovery: scripts/lock.lua. An epoch numbered below `minEpochNumber` counts as lost memory. */
@@ -48,7 +50,21 @@ export async function lockForRecovery(
   const status = statusOf(reply);
   if (status === 'valid') return { outcome: 'valid', epoch: text(reply, 1) };
   if (status === 'busy') return { outcome: 'busy' };
-  return { outcome: 'locked', identity: text(reply, 1), oldEpoch: text(reply, 2), counters: list(reply, 3) };
+  return {
+    outcome: 'locked',
+    identity: text(reply, 1),
+    oldEpoch: text(reply, 2),
+    counters: list(reply, 3),
+    keyed: pairs(list(reply, 4)),
+  };
+}
+
+function pairs(flat: readonly string[]): { id: string; version: Version }[] {
+  const found = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    found.push({ id: flat[i] as string, version: Number(flat[i + 1]) });
+  }
+  return found;
 }
 
 /** A mutation that is not yet persisted, of a batch that Temporal holds and the fence adopted. */
@@ -94,6 +110,14 @@ async function preparePending(
   return true;
 }
 
+/** A write that was dead-lettered or discarded. `batchId` and `records` are of a batch that Temporal holds. */
+export interface SetAsideWrite {
+  readonly id: string;
+  readonly version: Version;
+  readonly batchId?: BatchId;
+  readonly records?: string | undefined;
+}
+
 export interface RecoveredPartition {
   readonly token: string;
   readonly identity: string;
@@ -104,6 +128,8 @@ export interface RecoveredPartition {
   /** Batches that Temporal holds and the fence adopted. */
   readonly adopted: readonly { readonly slot: number; readonly batchId: BatchId; readonly runId: string }[];
   readonly pending: readonly RecoveredMutation[];
+  /** Writes that will never reach their rows; with batch and records where these are not among `pending`. */
+  readonly setAside: readonly SetAsideWrite[];
   /** Versions of the rows of counters that survived in Redis. */
   readonly counterRows: readonly { readonly id: string; readonly version: Version }[];
   readonly drain: DrainDecision;
@@ -139,7 +165,11 @@ export async function installEpoch(
       recovered.blockMs * 1_000,
       recovered.adopted.map((batch) => `${batch.slot} ${batch.batchId} ${batch.runId}`).join('\n'),
       encodeDecision(recovered.drain),
+      recovered.counterRows.length,
       ...recovered.counterRows.flatMap((row) => [row.id, row.version]),
+      ...recovered.setAside.flatMap(({ id, version, batchId = '', records = '' }) => [
+        ...[id, version, batchId, records],
+      ]),
     ],
   );
   return statusOf(reply) === 'ok';

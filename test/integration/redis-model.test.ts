@@ -437,6 +437,7 @@ async function take(
             batchId: one.id,
           })),
         ),
+        setAside: [],
         counterRows: known,
         drain: { sequence: 0, draining: false },
       });

@@ -61,6 +61,7 @@ const recovered = (over: Partial<RecoveredPartition> & Pick<RecoveredPartition, 
   blockMs: 1,
   adopted: [],
   pending: [],
+  setAside: [],
   counterRows: [],
   drain: { sequence: 0, draining: false },
   ...over,
@@ -392,6 +393,7 @@ describe('batches that survived in Redis', () => {
     await p.put('doc', '1');
     const sent = batchId(p.epoch, p.partition, 99);
     const epoch = await recoverPartition(redis.store, p.partition, {
+      setAside: [],
       counterRows: [at('above', -2), at('same', 0), at('below', 2), at('pending', -2), at('both', -4)],
       pending: [
         { ...at('pending', 2), batchId: sent },
@@ -422,6 +424,7 @@ describe('batches that survived in Redis', () => {
     const p = await openPartition(redis);
     const { version } = staged(await p.setCounter('c', '5'));
     const epoch = await recoverPartition(redis.store, p.partition, {
+      setAside: [],
       counterRows: [{ id: 'hits/c', version }],
     });
     expect(await redis.raw.exists(p.keys.closed, p.keys.queue, p.keys.index)).toBe(0);

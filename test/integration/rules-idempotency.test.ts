@@ -118,6 +118,30 @@ test('a discarded increment that a later one rests on still counts once after Re
   expect(await textOf(part)).toBe('6');
 });
 
+test('a discarded write whose batch survived in Redis is not queued either, and its Idempotency-Key is free', async () => {
+  const part = await world.part();
+  const first = await part.behind.write(CARTS, 'k', '1', keyed('k1'));
+  await part.behind.write(CARTS, 'other', '1', keyed('k2'));
+  await recordDiscard(part, { collection: 'carts', key: 'k' }, first.version);
+  await world.restartWithData();
+  const again = await part.behind.write(CARTS, 'k', '1', keyed('k1'));
+  expect(again.replayed).toBeUndefined();
+  expect(again.version).toBeGreaterThan(first.version);
+  expect((await part.behind.write(CARTS, 'other', '1', keyed('k2'))).replayed).toBe(true);
+});
+
+test('a discarded increment in Temporal counts once where a later one that rests on it survived in Redis', async () => {
+  const part = await world.part();
+  await part.behind.increment(VIEWS, 'k', 5, keyed('k1'));
+  await part.flusher.flush(within(20_000));
+  const first = await part.behind.increment(VIEWS, 'k', 5, keyed('k1'));
+  expect((await part.behind.increment(VIEWS, 'k', 1, keyed('k2'))).value).toBe(6);
+  await recordDiscard(part, { collection: 'page-views', key: 'k' }, first.version, 'counter');
+  await world.restartWithData();
+  expect(await part.behind.increment(VIEWS, 'k', 5, keyed('k1'))).toMatchObject({ replayed: true, value: 5 });
+  expect(await textOf(part)).toBe('6');
+});
+
 test('rule 16: while PostgreSQL cannot be asked, a write with a new key does not happen, and one that is known is answered', async () => {
   const part = await world.part();
   const first = await part.behind.write(CARTS, 'k', '1', keyed('k1'));

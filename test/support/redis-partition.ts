@@ -110,6 +110,7 @@ export async function recoverPartition(
     blockMs: 1,
     adopted: [],
     pending: [],
+    setAside: [],
     counterRows: [],
     drain: { sequence: 0, draining: false },
     ...recovered,

@@ -7,7 +7,9 @@
 --       12 index, 13 versions and 14 records to come
 -- ARGV  1 token  2 identity of the server that was read with the lock  3 new epoch  4 partition name  5 clock, not below any version that
 --       is pending  6 number of slots  7 length of a block, µs  8 adopted: lines of "slot batch run", or ''
---       9 decision about draining, as the state has it, or ''  then of each row of a counter: entry id, version
+--       9 decision about draining, as the state has it, or ''  10 number of rows of counters n, then n times: entry id, version
+--       then for each write that was set aside (it is not queued, and its key is free): entry id, version, batch id and idempotency
+--       records where these are not pending already; they stay where a later write of the entry survived, which may rest on it
 -- Answers {'ok', now} | {'lost'}: lock or identity is another, begin again
 -- @use restoring
 if redis.call('GET', KEYS[9]) ~= ARGV[1] or server_identity() ~= ARGV[2] then return { 'lost' } end
@@ -18,7 +20,10 @@ if old[1] then clock = math.max(clock, tonumber(old[1])) end
 
 local function pending_version(id) return tonumber(redis.call('HGET', KEYS[13], id) or '0') end
 local row_version = {}
-for a = 10, #ARGV, 2 do row_version[ARGV[a]] = tonumber(ARGV[a + 1]) end
+local asides_at = 11 + 2 * tonumber(ARGV[10])
+for a = 11, asides_at - 1, 2 do row_version[ARGV[a]] = tonumber(ARGV[a + 1]) end
+local aside = {}
+for a = asides_at, #ARGV, 4 do aside[ARGV[a] .. ' ' .. ARGV[a + 1]] = true end
 
 -- Oldest first, sealed or not: their numbers are of one epoch.
 local survivors = {}
@@ -39,13 +44,14 @@ for _, content in ipairs(survivors) do
   local kept, id = {}, epoch .. '.' .. partition .. '.' .. digits(number)
   for i = 1, #content, 2 do
     local entry, mutation = content[i], content[i + 1]
-    local version, tag, records = string.match(mutation, '^(%d+) (%a)%+?(%S*) ')
-    version = tonumber(version)
+    local text, tag, records = string.match(mutation, '^(%d+) (%a)%+?(%S*) ')
+    local version = tonumber(text)
     clock = math.max(clock, version)
     local pending = pending_version(entry)
     -- A counter that survived is worth keeping only above its row (0 where it has none) and everything pending: else its
     -- increments were counted.
-    if string.lower(tag) ~= 'c' or version > math.max(row_version[entry] or 0, pending) then
+    local counts = string.lower(tag) ~= 'c' or version > math.max(row_version[entry] or 0, pending)
+    if counts and not aside[entry .. ' ' .. text] then
       kept[#kept + 1], kept[#kept + 2] = entry, mutation
       if version > (newest[entry] or pending) then newest[entry], index[entry] = version, id end
       if records ~= '' then
@@ -61,6 +67,11 @@ for _, content in ipairs(survivors) do
   end
 end
 redis.call('UNLINK', KEYS[13])
+for a = asides_at, #ARGV, 4 do
+  if ARGV[a + 3] ~= '' and (newest[ARGV[a]] or 0) > tonumber(ARGV[a + 1]) then
+    restore_records(KEYS[10], ARGV[a + 3], ARGV[a + 2])
+  end
+end
 
 -- A batch may be open in two slots (its start in the first one was still under way when it was moved). It is recorded in
 -- the last; the other one counts as free, at the end of the line: who is given it finds it taken, and moves on.
