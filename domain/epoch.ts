@@ -1,8 +1,11 @@
 /**
- * The name of one life of a partition's memory in Redis: `<number>-<random>`. The number grows with every recovery; the
- * random part keeps two recoveries that saw the same past from making the same name. `0-0` is before the first.
+ * The name of one life of a partition's memory in Redis: `<number>-<installation><random>`. The number grows with every recovery;
+ * the random part keeps two recoveries that saw the same past from making the same name. `0-0` is before the first.
  */
 export type Epoch = string;
+
+/** Names a database with what belongs to it, in eight characters of `[0-9a-f]`: so a batch is known as one's own. */
+export type Installation = string;
 
 export const FIRST_EPOCH: Epoch = '0-0';
 
@@ -12,7 +15,16 @@ export function epochNumber(epoch: Epoch): number {
   return match === null ? 0 : Number(match[1]);
 }
 
-/** The epoch that follows the given ones. `random` is text of `[0-9a-z]`, at least 40 bits of randomness. */
-export function nextEpoch(random: string, ...known: Epoch[]): Epoch {
-  return `${Math.max(...known.map(epochNumber)) + 1}-${random}`;
+/** The epoch that follows the given ones. `unique` is text of `[0-9a-z]`: the installation, and at least 40 random bits. */
+export function nextEpoch(unique: string, ...known: Epoch[]): Epoch {
+  return `${Math.max(...known.map(epochNumber)) + 1}-${unique}`;
+}
+
+/**
+ * Whether an epoch, and so a batch of it, certainly belongs to another installation. Epochs of older versions name none, and
+ * have fewer characters.
+ */
+export function isForeign(epoch: Epoch, installation: Installation): boolean {
+  const named = /^\d+-([0-9a-f]{8})[0-9a-z]{8}$/.exec(epoch)?.[1];
+  return named !== undefined && named !== installation;
 }

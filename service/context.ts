@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Environment } from '../config/environment.ts';
 import type { CommitEntry } from '../storage/postgres/commit-shared.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
+import type { ReadInstallation } from '../storage/postgres/installation.ts';
 import type { ReadRecord } from '../storage/postgres/read-record.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
 import type { Temporal } from '../storage/temporal/client.ts';
@@ -15,6 +16,7 @@ export interface Context {
   readonly redis: RedisStore;
   readonly temporal: Temporal;
   readonly db: Kysely<Database>;
+  readonly installation: ReadInstallation;
   readonly readRecord: ReadRecord;
   readonly commitEntry: CommitEntry;
   readonly metrics: ServiceMetrics;

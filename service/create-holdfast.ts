@@ -6,6 +6,7 @@ import type { SettingsError } from '../config/problem.ts';
 import { createSharedCommits } from '../storage/postgres/commit-shared.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
 import { syncsToDisk } from '../storage/postgres/fsync.ts';
+import { createInstallationReader } from '../storage/postgres/installation.ts';
 import { listActions } from '../storage/postgres/operator-actions.ts';
 import { createRecordReader } from '../storage/postgres/read-record.ts';
 import { connectRedis } from '../storage/redis/client.ts';
@@ -98,6 +99,7 @@ export function createHoldfast(deps: {
   const { db } = database;
   const ctx: Context = {
     ...{ environment, redis, temporal, db, metrics, tracing, log },
+    installation: createInstallationReader(db),
     readRecord: createRecordReader(db),
     commitEntry: createSharedCommits(db),
   };

@@ -70,7 +70,7 @@ export async function recoverPartition(
     const started = performance.now();
     const slots = await occupiedSlots(ctx, partition);
     const epoch = nextEpoch(
-      epochRandom(),
+      `${await ctx.installation()}${epochRandom()}`,
       fence.epoch,
       lock.oldEpoch === '' ? FIRST_EPOCH : lock.oldEpoch,
       `${Math.max(0, input.minEpochNumber)}-0`,

@@ -1,18 +1,33 @@
+import { parseBatchId } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
+import { isForeign } from '../domain/epoch.ts';
 import { mergeMutations } from '../domain/merge.ts';
 import type { Mutation } from '../domain/mutation.ts';
 import { type OccupiedSlot, readSlots } from '../storage/temporal/read-slots.ts';
 import type { Context } from './context.ts';
 import { shareNext } from './share-next.ts';
 
-/** What every slot of a partition still holds. @throws as {@link readSlots}. */
+/**
+ * What every slot of a partition still holds. Not what another installation put there, which has the same namespace by mistake:
+ * its entries have the same names, and are others. @throws as {@link readSlots}; errors of PostgreSQL.
+ */
 export async function occupiedSlots(ctx: Context, partition: number): Promise<OccupiedSlot[]> {
-  const { SLOTS, QUERY_TIMEOUT_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
-  return await readSlots(ctx.temporal, {
+  const { SLOTS, QUERY_TIMEOUT_MS, TEMPORAL_TIMEOUT_MS, TEMPORAL_NAMESPACE } = ctx.environment;
+  const installation = await ctx.installation();
+  const occupied = await readSlots(ctx.temporal, {
     partition,
     slots: SLOTS,
     queryTimeoutMs: QUERY_TIMEOUT_MS,
     deadlineMs: TEMPORAL_TIMEOUT_MS,
+  });
+  return occupied.filter(({ slot, batchId }) => {
+    const { epoch } = parseBatchId(batchId) ?? { epoch: '' };
+    if (!isForeign(epoch, installation)) return true;
+    ctx.log.error(
+      { partition, slot, batchId },
+      `another Holdfast installation uses the Temporal namespace "${TEMPORAL_NAMESPACE}", too: give each a namespace of its own`,
+    );
+    return false;
   });
 }
 

@@ -9,7 +9,7 @@ export function uniqueToken(): string {
   return `${process}${count.toString(36)}`;
 }
 
-/** 60 random bits as `[0-9a-z]`, for the name of an epoch. */
+/** 41 random bits in eight characters of `[0-9a-z]`, for the name of an epoch. */
 export function epochRandom(): string {
-  return (randomBytes(8).readBigUInt64BE() >> 4n).toString(36);
+  return (randomBytes(8).readBigUInt64BE() >> 23n).toString(36).padStart(8, '0');
 }

@@ -42,13 +42,13 @@ export function createTopologyGate(
     readonly onFatal: (error: SettingsError) => void;
   },
 ): TopologyGate {
-  const { PARTITIONS: partitions, SLOTS: slots } = ctx.environment;
+  const { PARTITIONS: partitions, SLOTS: slots, TEMPORAL_NAMESPACE: namespace } = ctx.environment;
   const stopping = new AbortController();
   let problem: string | undefined = 'PostgreSQL has not answered yet';
 
   async function attempt(): Promise<void> {
     try {
-      await recordTopology(ctx.db, { partitions, slots });
+      await recordTopology(ctx.db, { partitions, slots, namespace });
       await beforeOpen();
       problem = undefined;
     } catch (error) {

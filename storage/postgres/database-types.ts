@@ -81,6 +81,15 @@ interface TopologyTable {
   single: Generated<boolean>;
   partitions: number;
   slots: number;
+  /** `null` only until the first process of a version that knows of it. */
+  temporal_namespace: string | null;
+}
+
+/** Which data these are: in the names of epochs and batches. */
+interface InstallationTable {
+  /** Always true: the table holds one row. */
+  single: Generated<boolean>;
+  id: string;
 }
 
 /** The tables as Kysely sees them. 64-bit integers are JS numbers: all of ours lie within ±(2^53 − 1). */
@@ -93,4 +102,5 @@ export interface Database {
   idempotency_records: IdempotencyRecordsTable;
   topology: TopologyTable;
   pruning: PruningTable;
+  installation: InstallationTable;
 }

@@ -9,6 +9,7 @@ import * as operators from './migrations/0005-operators.ts';
 import * as discarded from './migrations/0006-discarded.ts';
 import * as oneByOne from './migrations/0007-one-by-one.ts';
 import * as topologyEpochs from './migrations/0008-topology-epochs.ts';
+import * as installation from './migrations/0009-installation.ts';
 
 /** In the order in which they run. A migration that was released is never changed; add another one. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -20,6 +21,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0006-discarded': discarded,
   '0007-one-by-one': oneByOne,
   '0008-topology-epochs': topologyEpochs,
+  '0009-installation': installation,
 };
 
 const OLDEST_SERVER = 150_000;

@@ -7,23 +7,33 @@ export interface Topology {
   readonly slots: number;
 }
 
+/** A topology, and the namespace in which its batches wait. */
+export interface Layout extends Topology {
+  readonly namespace: string;
+}
+
 /** The number in an epoch's name: domain/epoch.ts. */
 const EPOCH_NUMBER = sql.raw("split_part(epoch, '-', 1)::bigint");
 
 /**
- * Compares the number of partitions and slots with what the data were written under, and records them on first use. With
- * other numbers an entry's pending writes would be looked for in the wrong partition, or in too few slots.
+ * Compares the number of partitions and slots, and Temporal's namespace, with what the data were written under, and records
+ * them on first use. With others an entry's pending writes would be looked for in the wrong place, or in too few slots.
  * @throws SettingsError where they differ; it says how to change them.
  */
-export async function recordTopology(db: Kysely<Database>, wanted: Topology): Promise<void> {
+export async function recordTopology(db: Kysely<Database>, wanted: Layout): Promise<void> {
   await db
     .transaction()
     .setIsolationLevel('read committed')
     .execute(async (trx) => {
       const first = await sql<{ partitions: number }>`
-        INSERT INTO topology (partitions, slots) VALUES (${wanted.partitions}, ${wanted.slots})
+        INSERT INTO topology (partitions, slots, temporal_namespace)
+        VALUES (${wanted.partitions}, ${wanted.slots}, ${wanted.namespace})
         ON CONFLICT DO NOTHING RETURNING partitions`.execute(trx);
-      const recorded = await sql<Topology>`SELECT partitions, slots FROM topology`.execute(trx);
+      // An older version did not record it.
+      await sql`UPDATE topology SET temporal_namespace = ${wanted.namespace}
+        WHERE temporal_namespace IS NULL`.execute(trx);
+      const recorded = await sql<Layout>`
+        SELECT partitions, slots, temporal_namespace AS namespace FROM topology`.execute(trx);
       const problems = differences(wanted, recorded.rows[0]);
       if (problems.length > 0) throw new SettingsError(problems);
       await sql`
@@ -63,11 +73,12 @@ export async function readTopology(db: Kysely<Database>): Promise<Topology | und
   return rows[0];
 }
 
-function differences(wanted: Topology, recorded: Topology | undefined): string[] {
+function differences(wanted: Layout, recorded: Layout | undefined): string[] {
   if (recorded === undefined) return ['the row of the table "topology" is gone; start again'];
   const pairs = [
     ['PARTITIONS', wanted.partitions, recorded.partitions],
     ['SLOTS', wanted.slots, recorded.slots],
+    ['TEMPORAL_NAMESPACE', wanted.namespace, recorded.namespace],
   ] as const;
   return pairs
     .filter(([, now, before]) => now !== before)

@@ -32,7 +32,7 @@ export async function migratedDatabase(): Promise<Fixture> {
   };
   const db = open();
   await migrateToLatest(db);
-  await recordTopology(db, { partitions: 2, slots: 4 });
+  await recordTopology(db, { partitions: 2, slots: 4, namespace: 'default' });
   return {
     url: database.url,
     db,

@@ -155,12 +155,16 @@ test('the topology is recorded once; other numbers are refused with both values 
   const { url } = await emptyDatabase();
   const db = open(url);
   await migrateToLatest(db);
-  await Promise.all([1, 2, 3].map(() => recordTopology(db, { partitions: 3, slots: 8 })));
-  await recordTopology(db, { partitions: 3, slots: 8 });
+  await Promise.all(
+    [1, 2, 3].map(() => recordTopology(db, { partitions: 3, slots: 8, namespace: 'default' })),
+  );
+  await recordTopology(db, { partitions: 3, slots: 8, namespace: 'default' });
   for (const partition of [0, 1, 2])
     expect(await readFence(db, partition)).toEqual({ epoch: '0-0', clock: 0 });
 
-  const error: unknown = await recordTopology(db, { partitions: 5, slots: 9 }).catch((e: unknown) => e);
+  const error: unknown = await recordTopology(db, { partitions: 5, slots: 9, namespace: 'default' }).catch(
+    (e: unknown) => e,
+  );
   expect(error).toBeInstanceOf(SettingsError);
   expect((error as SettingsError).problems).toEqual([
     expect.stringMatching(/PARTITIONS is 5, .*PARTITIONS=3.*stop all writers, wait until nothing is pending/),
@@ -173,9 +177,9 @@ test('after a drain the topology may be changed, and no clock starts behind an e
   const { url } = await emptyDatabase();
   const db = open(url);
   await migrateToLatest(db);
-  await recordTopology(db, { partitions: 2, slots: 8 });
+  await recordTopology(db, { partitions: 2, slots: 8, namespace: 'default' });
   await sql`UPDATE partition_clocks SET clock = 5000 WHERE partition = 1`.execute(db);
   await sql`DELETE FROM topology`.execute(db);
-  await recordTopology(db, { partitions: 4, slots: 8 });
+  await recordTopology(db, { partitions: 4, slots: 8, namespace: 'default' });
   for (const partition of [0, 1, 2, 3]) expect((await readFence(db, partition)).clock).toBe(5000);
 });

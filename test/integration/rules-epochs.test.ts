@@ -213,7 +213,7 @@ test('after another topology was recorded every partition is recovered: it has t
   );
   const { db } = part.ctx;
   await sql`DELETE FROM topology`.execute(db);
-  await recordTopology(db, { partitions: 1, slots: 9 });
+  await recordTopology(db, { partitions: 1, slots: 9, namespace: part.ctx.environment.TEMPORAL_NAMESPACE });
   await sql`UPDATE documents SET version = version + 2, value = '"written in another partition"'`.execute(db);
   for (const process of [1, 2]) {
     const now = await world.part({ SLOTS: '9' });

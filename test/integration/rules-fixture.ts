@@ -34,6 +34,7 @@ import { createWriteThrough, type WriteThrough } from '../../service/write-throu
 import { createWriteTogether } from '../../service/write-together.ts';
 import { createSharedCommits } from '../../storage/postgres/commit-shared.ts';
 import { createDatabase as openDatabase } from '../../storage/postgres/database.ts';
+import { createInstallationReader } from '../../storage/postgres/installation.ts';
 import { migrateToLatest } from '../../storage/postgres/migrate.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { createRecordReader } from '../../storage/postgres/read-record.ts';
@@ -155,16 +156,22 @@ function hookedTemporal(temporal: Temporal, hook: () => Hook | undefined): Tempo
   };
 }
 
-/** A Redis, a database and a namespace, for parts of several processes at once. */
-export async function createWorld(options: { slots?: number; partitions?: number } = {}): Promise<World> {
-  const [redis, database, namespace] = await Promise.all([startRedis(), createDatabase(), createNamespace()]);
+/** A Redis, a database and a namespace (of its own, if none is named), for parts of several processes at once. */
+export async function createWorld(
+  options: { slots?: number; partitions?: number; namespace?: string } = {},
+): Promise<World> {
+  const [redis, database, namespace] = await Promise.all([
+    startRedis(),
+    createDatabase(),
+    options.namespace ?? createNamespace(),
+  ]);
   const { slots = 4, partitions = 1 } = options;
   const closers: (() => unknown)[] = [];
   const raw = new Redis(redis.url);
   raw.on('error', () => {});
   const admin = openDatabase({ url: database.url, poolSize: 1, timeoutMs: 30_000, applicationName: 'test' });
   await migrateToLatest(admin.db);
-  await recordTopology(admin.db, { partitions, slots });
+  await recordTopology(admin.db, { partitions, slots, namespace });
   await admin.close();
 
   const environmentOf = (env: Readonly<Record<string, string>>): Environment =>
@@ -204,6 +211,7 @@ export async function createWorld(options: { slots?: number; partitions?: number
       redis: hooked(store, before, after, sent),
       temporal: hookedTemporal(temporal, () => temporalHook),
       db: database_.db,
+      installation: createInstallationReader(database_.db),
       readRecord: createRecordReader(database_.db),
       commitEntry: createSharedCommits(database_.db),
       metrics: createApiMetrics({ process: false, partitions: environment.PARTITIONS }).service,

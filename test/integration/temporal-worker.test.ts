@@ -70,7 +70,7 @@ it('a worker carries a batch into PostgreSQL, as soon as the tables are there', 
     applicationName: 'test',
   });
   await migrateToLatest(db);
-  await recordTopology(db, { partitions: 1, slots: 32 });
+  await recordTopology(db, { partitions: 1, slots: 32, namespace: 'default' });
   const { epoch: expected } = await readFence(db, 0);
   await replaceFence(db, { partition: 0, expected, epoch: batch(1).epoch, adopted: [] });
   await worker.isReady();

@@ -1,0 +1,22 @@
+import { type Kysely, sql } from 'kysely';
+import type { Installation } from '../../domain/epoch.ts';
+import type { Database } from './database-types.ts';
+
+/** Answers which installation the data belong to: asks PostgreSQL until it has said it once. */
+export type ReadInstallation = () => Promise<Installation>;
+
+/** @throws (each call, until one succeeds) errors of PostgreSQL. */
+export function createInstallationReader(db: Kysely<Database>): ReadInstallation {
+  let known: Installation | undefined;
+  return async () => {
+    known ??= await readInstallation(db);
+    return known;
+  };
+}
+
+export async function readInstallation(db: Kysely<Database>): Promise<Installation> {
+  const { rows } = await sql<{ id: Installation }>`SELECT id FROM installation`.execute(db);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the row of the table "installation" is gone');
+  return row.id;
+}

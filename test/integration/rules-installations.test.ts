@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SettingsError } from '../../config/problem.ts';
+import { until } from '../../dev/until.ts';
+import { recordTopology } from '../../storage/postgres/topology.ts';
+import { CARTS, cached, createWorld, type Part, queued, type World, within } from './rules-fixture.ts';
+
+// Two installations, each with a Redis and a database of its own, that share a namespace and a task queue by mistake.
+let world: World;
+let other: World;
+let part: Part;
+let theirs: Part;
+beforeEach(async () => {
+  world = await createWorld();
+  part = await world.part();
+  other = await createWorld({ namespace: part.ctx.environment.TEMPORAL_NAMESPACE });
+  theirs = await other.part();
+});
+afterEach(async () => {
+  await other.close();
+  await world.close();
+});
+
+const read = async (of: Part) =>
+  (await of.reader.read(CARTS, 'k', { deadlineAt: within(20_000) })).state.value;
+
+test('a worker of another installation leaves a batch alone, and the right one persists it', async () => {
+  const written = part.behind.write(CARTS, 'k', '"ours"', queued());
+  await part.flusher.flush(within(20_000));
+  expect((await written).state).toBe('queued');
+  const { temporal, db } = part.ctx;
+  await other.withWorker(() =>
+    until(
+      async () => {
+        const { raw } = await temporal.within(5_000, ({ workflow }) =>
+          workflow.getHandle('write-behind:p00:s00').describe(),
+        );
+        const [activity] = raw.pendingActivities ?? [];
+        return /another Holdfast installation/.test(activity?.lastFailure?.message ?? '');
+      },
+      { what: 'an attempt that failed' },
+    ),
+  );
+  expect(await theirs.ctx.db.selectFrom('refused_batches').selectAll().execute()).toEqual([]);
+  await world.withWorker(() =>
+    until(async () => (await db.selectFrom('documents').selectAll().execute()).length === 1, {
+      what: 'the row',
+    }),
+  );
+});
+
+test('a recovery takes nothing of another installation for its own', async () => {
+  await theirs.behind.write(CARTS, 'k', '"theirs"', cached());
+  await theirs.flusher.flush(within(20_000));
+  expect(await read(part)).toBeNull();
+  await part.behind.write(CARTS, 'k', '"ours"', cached());
+  await part.flusher.flush(within(20_000));
+  await world.raw.flushall();
+  expect(await read(part)).toBe('"ours"');
+  await other.raw.flushall();
+  expect(await read(theirs)).toBe('"theirs"');
+});
+
+test('another namespace than the one in which the batches wait is refused at the start', async () => {
+  const wanted = { partitions: 1, slots: 4, namespace: 'elsewhere' };
+  const refused = await recordTopology(part.ctx.db, wanted).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(SettingsError);
+  expect((refused as SettingsError).message).toContain('TEMPORAL_NAMESPACE is elsewhere');
+});
