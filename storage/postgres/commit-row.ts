@@ -4,7 +4,7 @@ import type { EntryKind, EntryRef } from '../../domain/entry.ts';
 import type { IdempotencyKey } from '../../domain/idempotency.ts';
 import { MAX_VERSION, type Version } from '../../domain/version.ts';
 import type { Database } from './database-types.ts';
-import { serverError, sqlState } from './errors.ts';
+import { isDataError, serverError, sqlState } from './errors.ts';
 import { type CommittedRecord, findRecord } from './idempotency-records.ts';
 
 export interface RowCommit {
@@ -52,9 +52,29 @@ const UNIQUE_VIOLATION = '23505';
  * One conditional write of one row, as one statement that commits by itself. The row is locked before anything is decided
  * (`before`), so verdict, value and answer all speak of the row that is replaced, whoever else writes it. A row that
  * appears between the snapshot and the insert could not be locked: then nothing is written, and the statement is repeated.
+ *
+ * A write with an Idempotency-Key that is refused for the row as it is now may itself have made it so: the same request, at
+ * the same time, whose record the snapshot of this statement does not show yet. So its record is looked for once more.
  * @throws errors as `pg` gave them; a plain Error where the partition has no row
  */
 export async function commitRow(db: Kysely<Database>, commit: RowCommit): Promise<CommitAnswer> {
+  try {
+    const answer = await decided(db, commit);
+    if (answer.verdict === 'committed' || answer.verdict === 'repeated') return answer;
+    return (await repeated(db, commit)) ?? answer;
+  } catch (error) {
+    const answer = isDataError(error) ? await repeated(db, commit) : undefined;
+    if (answer === undefined) throw error;
+    return answer;
+  }
+}
+
+async function repeated(db: Kysely<Database>, { idempotency }: RowCommit): Promise<CommitAnswer | undefined> {
+  const record = idempotency === undefined ? undefined : await findRecord(db, idempotency.key);
+  return record === undefined ? undefined : { verdict: 'repeated', record };
+}
+
+async function decided(db: Kysely<Database>, commit: RowCommit): Promise<CommitAnswer> {
   for (;;) {
     const answer = await attempt(db, commit);
     if (answer === undefined) return { verdict: 'too-late', version: 0, liveVersion: 0 };
@@ -65,10 +85,10 @@ export async function commitRow(db: Kysely<Database>, commit: RowCommit): Promis
     }
     if (answer.verdict === 'again') continue;
     if (answer.verdict === 'repeated') {
-      const record = await findRecord(db, commit.idempotency?.key ?? '');
+      const found = await repeated(db, commit);
       // Removed for its age since the statement saw it.
-      if (record === undefined) continue;
-      return { verdict: 'repeated', record };
+      if (found === undefined) continue;
+      return found;
     }
     if (answer.verdict !== 'write') return { ...answer, verdict: answer.verdict };
     if (answer.written > 0) return { ...answer, verdict: 'committed' };

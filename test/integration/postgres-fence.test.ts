@@ -4,7 +4,7 @@ import type { Batch } from '../../domain/batch.ts';
 import { readFence, replaceFence } from '../../storage/postgres/fence.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { readEntry } from '../../storage/postgres/read-entry.ts';
-import { batchOf, type Fixture, migratedDatabase, put } from './postgres-fixture.ts';
+import { batchOf, type Fixture, migratedDatabase, put, waitingForLocks } from './postgres-fixture.ts';
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -23,16 +23,7 @@ function replace(expected: string, epoch: string, adopted: string[] = []) {
   return replaceFence(fixture.db, { partition: PARTITION, expected, epoch, adopted });
 }
 
-/** Waits until `sessions` sessions of this database wait for a lock. */
-async function waiting(sessions: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { rows } = await sql`SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(fixture.db);
-      return rows.length;
-    })
-    .toBe(sessions);
-}
+const waiting = (sessions: number) => waitingForLocks(fixture.db, sessions);
 
 test('a new partition has the first epoch and clock 0; one that was never recorded is an error', async () => {
   expect(await readFence(fixture.db, PARTITION)).toEqual({ epoch: '0-0', clock: 0 });

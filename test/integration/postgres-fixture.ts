@@ -1,4 +1,5 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import { expect } from 'vitest';
 import { type Batch, batchId } from '../../domain/batch.ts';
 import { FIRST_EPOCH } from '../../domain/epoch.ts';
 import type { Mutation } from '../../domain/mutation.ts';
@@ -42,6 +43,41 @@ export async function migratedDatabase(): Promise<Fixture> {
       await database.drop();
     },
   };
+}
+
+/** Runs a statement that takes a lock, in a transaction that stays open until the function that is answered is called. */
+export async function holding(
+  db: Kysely<Database>,
+  statement: RawBuilder<unknown>,
+): Promise<() => Promise<void>> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let held: Promise<void> | undefined;
+  await new Promise<void>((resolve, reject) => {
+    held = db.transaction().execute(async (trx) => {
+      await statement.execute(trx);
+      resolve();
+      await released;
+    });
+    held.catch(reject);
+  });
+  return async () => {
+    release();
+    await held;
+  };
+}
+
+/** Waits until `sessions` sessions of this database wait for a lock. */
+export async function waitingForLocks(db: Kysely<Database>, sessions: number): Promise<void> {
+  await expect
+    .poll(async () => {
+      const { rows } = await sql`SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(db);
+      return rows.length;
+    })
+    .toBe(sessions);
 }
 
 let numbers = 0;

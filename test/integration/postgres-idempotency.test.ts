@@ -7,7 +7,15 @@ import { commitTogether } from '../../storage/postgres/commit-together.ts';
 import { findRecord, removeOldRecords } from '../../storage/postgres/idempotency-records.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { readEntry } from '../../storage/postgres/read-entry.ts';
-import { batchOf, count, type Fixture, migratedDatabase, put } from './postgres-fixture.ts';
+import {
+  batchOf,
+  count,
+  type Fixture,
+  holding,
+  migratedDatabase,
+  put,
+  waitingForLocks,
+} from './postgres-fixture.ts';
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -117,6 +125,77 @@ test('a write that is refused or too late leaves no record and may be tried agai
   expect(await increment('c', 10, 'k1')).toMatchObject({ outcome: 'superseded' });
   expect(await findRecord(fixture.db, 'k1')).toBeUndefined();
   expect(await increment('c', 22, 'k1')).toMatchObject({ outcome: 'committed', value: 2 });
+});
+
+/** Two commits with one key at once: both wait for the row before either is let go on. */
+async function twoAtOnce<T>(table: 'documents' | 'counters', one: (version: number) => Promise<T>) {
+  const release = await holding(fixture.open(), sql`SELECT FROM ${sql.table(table)} FOR UPDATE`);
+  const first = one(10);
+  await waitingForLocks(fixture.db, 1);
+  const second = one(12);
+  await waitingForLocks(fixture.db, 2);
+  await release();
+  return await Promise.all([first, second]);
+}
+
+test('of two puts at once with one key and one If-Match, one happens and the other is its repetition', async () => {
+  await persistBatch(fixture.db, batchOf([put('a', 2, '0')]));
+  const answers = await twoAtOnce('documents', (version) =>
+    commitEntry(fixture.db, {
+      mutation: put('a', version, '1'),
+      partition: 0,
+      notAfterMicros: soon(),
+      condition: { ifVersion: 2 },
+      idempotency: idempotency('k1'),
+    }),
+  );
+  expect(answers).toMatchObject([
+    { outcome: 'committed', created: false },
+    { outcome: 'repeated', record: { key: 'k1', version: 10 } },
+  ]);
+});
+
+test('of two increments at once with one key, the last that there is room for, neither overflows', async () => {
+  await persistBatch(fixture.db, batchOf([count('c', 2, String(Number.MAX_SAFE_INTEGER - 1))]));
+  const answers = await twoAtOnce('counters', (version) => increment('c', version, 'k1'));
+  const value = Number.MAX_SAFE_INTEGER;
+  expect(answers).toMatchObject([
+    { outcome: 'committed', value },
+    { outcome: 'repeated', record: { key: 'k1', version: 10, value } },
+  ]);
+  expect(await increment('c', 14, 'k2')).toEqual({ outcome: 'overflow' });
+});
+
+test('of two increments at once with one key, the last that a constraint allows, neither is refused', async () => {
+  await persistBatch(fixture.db, batchOf([count('c', 2, '9')]));
+  await sql`ALTER TABLE counters ADD CONSTRAINT ten CHECK (value <= 10)`.execute(fixture.db);
+  try {
+    const answers = await twoAtOnce('counters', (version) => increment('c', version, 'k1'));
+    expect(answers).toMatchObject([
+      { outcome: 'committed', value: 10 },
+      { outcome: 'repeated', record: { version: 10, value: 10 } },
+    ]);
+    await expect(increment('c', 14, 'k2')).rejects.toMatchObject({ code: 'invalid-request' });
+  } finally {
+    await sql`ALTER TABLE counters DROP CONSTRAINT ten`.execute(fixture.db);
+  }
+});
+
+test('a repetition that waited for the first one until its deadline is told what that did', async () => {
+  await persistBatch(fixture.db, batchOf([put('a', 2, '0')]));
+  let deadline = soon();
+  const answers = await twoAtOnce('documents', (version) => {
+    const notAfterMicros = deadline;
+    // The second one comes when the first one waits.
+    deadline = 1;
+    return commitEntry(fixture.db, {
+      mutation: put('a', version, '1'),
+      partition: 0,
+      notAfterMicros,
+      idempotency: idempotency('k1'),
+    });
+  });
+  expect(answers).toMatchObject([{ outcome: 'committed' }, { outcome: 'repeated', record: { version: 10 } }]);
 });
 
 test.each([1, 2])('many at once with one key count once, whether the row is there (%i)', async (round) => {

@@ -1,10 +1,10 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { EntryCommit } from '../../storage/postgres/commit-entry.ts';
 import { type CommitEntry, createSharedCommits } from '../../storage/postgres/commit-shared.ts';
 import { readEntry } from '../../storage/postgres/read-entry.ts';
-import { type Fixture, migratedDatabase, put } from './postgres-fixture.ts';
+import { type Fixture, holding, migratedDatabase, put } from './postgres-fixture.ts';
 
 let fixture: Fixture;
 let commitEntry: CommitEntry;
@@ -30,30 +30,6 @@ async function transactions(): Promise<number> {
     fixture.db,
   );
   return rows[0]?.n ?? 0;
-}
-
-/** Runs a statement that takes a lock, in a transaction that stays open until the function that is answered is called. */
-async function holding(statement: RawBuilder<unknown>): Promise<() => Promise<void>> {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  let held: Promise<void> | undefined;
-  await new Promise<void>((resolve, reject) => {
-    held = fixture
-      .open()
-      .transaction()
-      .execute(async (trx) => {
-        await statement.execute(trx);
-        resolve();
-        await released;
-      });
-    held.catch(reject);
-  });
-  return async () => {
-    release();
-    await held;
-  };
 }
 
 test('commits that come at about the same time share a transaction, new rows and old ones', async () => {
@@ -110,7 +86,7 @@ test('two of one entry are committed one after the other', async () => {
 
 test('a row that somebody else holds keeps only its own write waiting', async () => {
   await commit(put('held', 2, '1'));
-  const release = await holding(sql`SELECT FROM documents WHERE key = 'held' FOR UPDATE`);
+  const release = await holding(fixture.open(), sql`SELECT FROM documents WHERE key = 'held' FOR UPDATE`);
   let waited = false;
   const began = performance.now();
   const waiting = commit(put('held', 4, '2')).finally(() => {
@@ -157,7 +133,7 @@ test('where rows of others appear each time, nothing is in doubt: each is commit
 
 test('while PostgreSQL does not answer, none of them is said to be committed', async () => {
   const broken = createSharedCommits(fixture.open({ timeoutMs: 200 }));
-  const release = await holding(sql`LOCK TABLE pruning IN ACCESS EXCLUSIVE MODE`);
+  const release = await holding(fixture.open(), sql`LOCK TABLE pruning IN ACCESS EXCLUSIVE MODE`);
   const write = (key: string) =>
     broken({ mutation: put(key, 4, '1'), partition: 0, notAfterMicros: (Date.now() + 60_000) * 1_000 });
   const answers = await Promise.allSettled([write('a'), write('b')]);

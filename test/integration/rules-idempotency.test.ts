@@ -4,6 +4,7 @@ import type { WriteOptions } from '../../service/holdfast.ts';
 import { createPatch } from '../../service/patch.ts';
 import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
 import { sealBatch } from '../../storage/redis/seal.ts';
+import { holding, waitingForLocks } from './postgres-fixture.ts';
 import {
   CARTS,
   createWorld,
@@ -216,4 +217,22 @@ test('a PATCH that is repeated is answered with its receipt, whatever became of 
   expect(await patch(CARTS, 'k', '{"b":2}', conditional())).toEqual({ ...first, replayed: true });
   await expect(patch(CARTS, 'k', '{"b":2}', keyed('k3'))).rejects.toMatchObject({ code: 'entry-not-found' });
   expect(await textOf(part, CARTS)).toBe(null);
+});
+
+test('of two equal PATCHes with If-Match at once, on two processes, one happens and the other is answered with its receipt', async () => {
+  const parts = [await world.part(), await world.part()];
+  const { db } = parts[0]!.ctx;
+  const { version } = await parts[0]!.through.write(ORDERS, 'k', '{"a":1}', keyed('k0'));
+  const release = await holding(db, sql`SELECT FROM documents FOR UPDATE`);
+  const answers = [];
+  for (const [i, { ctx, reader, through }] of parts.entries()) {
+    const patch = createPatch(ctx, { reader, write: through.write });
+    answers.push(patch(ORDERS, 'k', '{"b":2}', { ...keyed('k1'), condition: { ifVersion: version } }));
+    await waitingForLocks(db, i + 1);
+  }
+  await release();
+  const [first, second] = await Promise.all(answers);
+  expect(first).toMatchObject({ state: 'persisted' });
+  expect(second).toEqual({ ...first, replayed: true });
+  expect(await textOf(parts[1]!, ORDERS)).toBe('{"a": 1, "b": 2}');
 });
