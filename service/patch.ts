@@ -15,7 +15,7 @@ import { preconditionFailed, redisNeeded } from './trouble.ts';
 const SHORTEST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 100;
 
-/** What a patch is merged with. */
+/** A value and the version it has, or is to replace. */
 interface Current {
   readonly version: Version;
   readonly value: string;
@@ -23,6 +23,14 @@ interface Current {
 
 /** Below every version that is ever given out. */
 const NO_VERSION: Version = 1;
+
+/** What may be found instead of an entry that the patch can be merged with. */
+const AGAINST_A_PATCH: ReadonlySet<string> = new Set([
+  'precondition-failed',
+  'entry-not-found',
+  'value-too-large',
+  'invalid-request',
+]);
 
 /** Writes a document if it still has the version that is named in the condition. */
 type ConditionalWrite = (
@@ -83,9 +91,9 @@ export function createPatch(
   }
 
   /**
-   * What stands against a patch (another version, no entry any more) may be what came after the same patch, whose answer was
-   * lost. A write under a condition that never holds finds the record of its Idempotency-Key, if there is one, and else does
-   * nothing.
+   * What stands against a patch (another version, no entry any more, a value that would be too large with it) may be what came
+   * after the same patch, whose answer was lost. A write under a condition that never holds finds the record of its
+   * Idempotency-Key, if there is one, and else does nothing.
    */
   async function unlessRepeated(
     error: unknown,
@@ -94,8 +102,7 @@ export function createPatch(
     patch: string,
     options: WriteOptions,
   ): Promise<Receipt> {
-    const stands =
-      error instanceof HoldfastError && ['precondition-failed', 'entry-not-found'].includes(error.code);
+    const stands = error instanceof HoldfastError && AGAINST_A_PATCH.has(error.code);
     if (!stands || options.idempotency === undefined) throw error;
     try {
       return await write(collection, key, patch, { ...options, condition: { ifVersion: NO_VERSION } });
@@ -112,16 +119,16 @@ export function createPatch(
     options: WriteOptions,
   ): Promise<Receipt> => {
     for (let tries = 1; ; tries++) {
-      let found: Current;
+      let next: Current;
       try {
-        found = await current(collection, key, options);
+        const { version, value } = await current(collection, key, options);
+        next = { version, value: merged(value, patch) };
       } catch (error) {
         return await unlessRepeated(error, collection, key, patch, options);
       }
-      const { version, value } = found;
       try {
-        const condition = { ifVersion: version };
-        return await write(collection, key, merged(value, patch), { ...options, condition });
+        const condition = { ifVersion: next.version };
+        return await write(collection, key, next.value, { ...options, condition });
       } catch (error) {
         const lost = error instanceof HoldfastError && error.code === 'precondition-failed';
         if (!lost || options.condition !== undefined) throw error;

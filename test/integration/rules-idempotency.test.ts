@@ -219,6 +219,31 @@ test('a PATCH that is repeated is answered with its receipt, whatever became of 
   expect(await textOf(part, CARTS)).toBe(null);
 });
 
+test('a PATCH that is repeated is answered with its receipt, also where it could not be merged with what came since', async () => {
+  const part = await world.part({ MAX_VALUE_BYTES: '1024' });
+  const large = JSON.stringify({ a: 'x'.repeat(1_000) });
+  // As SQL can make a row; the deepest that a request may have has 100 levels.
+  const deep = `${'{"a":'.repeat(101)}1${'}'.repeat(101)}`;
+  for (const [collection, write] of [
+    [CARTS, part.behind.write],
+    [ORDERS, part.through.write],
+  ] as const) {
+    const patch = createPatch(part.ctx, { reader: part.reader, write });
+    const add = (once: string) => patch(collection, 'k', '{"b":"0123456789"}', keyed(once));
+    await write(collection, 'k', '{"a":1}', keyed('k0'));
+    const first = await add('k1');
+    for (const [value, code] of [
+      [large, 'value-too-large'],
+      [deep, 'invalid-request'],
+    ] as const) {
+      await write(collection, 'k', value, keyed(`k-${code}`));
+      expect(await add('k1')).toEqual({ ...first, replayed: true });
+      await expect(add('never')).rejects.toMatchObject({ code });
+      expect(await textOf(part, collection)).not.toContain('0123456789');
+    }
+  }
+});
+
 test('of two equal PATCHes with If-Match at once, on two processes, one happens and the other is answered with its receipt', async () => {
   const parts = [await world.part(), await world.part()];
   const { db } = parts[0]!.ctx;
