@@ -92,6 +92,7 @@ async function persistIn(
   await recordWrites(
     trx,
     undecided.filter((m) => !aside.has(m)),
+    [...aside],
   );
   crashPoint('in-persist');
 

@@ -4,6 +4,8 @@ import { encodeRecords } from '../../domain/idempotency.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import { commitEntry, commitIncrement } from '../../storage/postgres/commit-entry.ts';
 import { commitTogether } from '../../storage/postgres/commit-together.ts';
+import { listDeadLetters } from '../../storage/postgres/dead-letters.ts';
+import { discardMutations } from '../../storage/postgres/discard.ts';
 import { findRecord, removeOldRecords } from '../../storage/postgres/idempotency-records.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { readEntry } from '../../storage/postgres/read-entry.ts';
@@ -84,6 +86,87 @@ test('what was set aside did not happen, so it leaves no record, and its batch l
   await persistBatch(fixture.db, batchOf([bad]));
   expect(await findRecord(fixture.db, 'k1')).toBeUndefined();
 });
+
+/** The mutation with records of writes, each named and with its version: its own, and earlier ones that only other batches hold. */
+function carrying(mutation: Mutation, versions: Readonly<Record<string, number>>): Mutation {
+  const value = mutation.kind === 'counter' ? '1' : '';
+  const records = Object.entries(versions).map(([key, version]) => ({
+    key,
+    fingerprint: 'f',
+    version,
+    value,
+  }));
+  return { ...mutation, records: encodeRecords(records) };
+}
+
+const BROKEN = '{"broken';
+const remembered = async () => {
+  const { rows } = await sql<{ key: string }>`SELECT key FROM idempotency_records ORDER BY key`.execute(
+    fixture.db,
+  );
+  return rows.map(({ key }) => key);
+};
+
+test('the record of a document that was set aside does not come with a later write', async () => {
+  // k0 is in its row. k1 was replaced by k2 in their batch, and set aside with it.
+  const persisted = batchOf([carrying(put('a', 10, '0'), { k0: 10 })]);
+  const refused = batchOf([carrying(put('a', 14, BROKEN), { k0: 10, k1: 12, k2: 14 })]);
+  const later = batchOf([carrying(put('a', 16, '3'), { k0: 10, k1: 12, k2: 14, k3: 16 })]);
+  for (const batch of [persisted, refused, later, refused, later]) await persistBatch(fixture.db, batch);
+  expect(await remembered()).toEqual(['k0', 'k3']);
+});
+
+test('the record of a document that was discarded does not come with a later write', async () => {
+  const discarded = carrying(put('a', 10, '1'), { k1: 10 });
+  await discardMutations(fixture.db, {
+    partition: 0,
+    batchId: 'any',
+    mutations: [discarded],
+    reason: 'test',
+    by: 'test',
+    lockTimeoutMs: 5_000,
+  });
+  await persistBatch(fixture.db, batchOf([carrying(put('a', 12, '2'), { k1: 10, k2: 12 })]));
+  expect(await remembered()).toEqual(['k2']);
+});
+
+test('of a counter it does: the later value contains the increment', async () => {
+  const refused = carrying(count('c', 10, 'no number'), { k1: 10 });
+  await persistBatch(fixture.db, batchOf([refused]));
+  await persistBatch(fixture.db, batchOf([carrying(count('c', 12, '2'), { k1: 10, k2: 12 })]));
+  expect(await remembered()).toEqual(['k1', 'k2']);
+});
+
+test('where the later write came first, nothing is missing of the earlier one, and both are remembered', async () => {
+  await persistBatch(fixture.db, batchOf([carrying(put('a', 12, '2'), { k1: 10, k2: 12 })]));
+  const outcome = await persistBatch(fixture.db, batchOf([carrying(put('a', 10, BROKEN), { k1: 10 })]));
+  expect(outcome).toEqual({ outcome: 'persisted', setAside: [] });
+  expect(await remembered()).toEqual(['k1', 'k2']);
+});
+
+test.each(['refused', 'later'])(
+  'nor where both are persisted at the same time, and the %s one commits last',
+  async (last) => {
+    const batches = {
+      refused: batchOf([carrying(put('a', 10, BROKEN), { k1: 10 })]),
+      later: batchOf([carrying(put('a', 12, '2'), { k1: 10, k2: 12 })]),
+    };
+    const first = last === 'refused' ? batches.later : batches.refused;
+    // Before either commits, both have written what they can and looked for dead letters.
+    const release = await holding(
+      fixture.open(),
+      sql`SELECT FROM partition_clocks WHERE partition = 0 FOR UPDATE`,
+    );
+    const one = persistBatch(fixture.db, first);
+    await waitingForLocks(fixture.db, 1);
+    const other = persistBatch(fixture.db, batches[last as keyof typeof batches]);
+    await waitingForLocks(fixture.db, 2);
+    await release();
+    await Promise.all([one, other]);
+    expect((await listDeadLetters(fixture.db, { after: 0, limit: 10 })).map(({ key }) => key)).toEqual(['a']);
+    expect(await remembered()).toEqual(['k2']);
+  },
+);
 
 test('a batch that the fence refuses leaves no record', async () => {
   const refused = await persistBatch(fixture.db, batchOf([keyed(put('a', 10, '1'), 'k1')], '9-elsewhere'));
