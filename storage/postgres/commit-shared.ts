@@ -5,7 +5,7 @@ import { createGather } from '../gather.ts';
 import { commitEntry, type EntryCommit, type NotCommitted } from './commit-entry.ts';
 import { commitTogether } from './commit-together.ts';
 import type { Database } from './database-types.ts';
-import { sqlState } from './errors.ts';
+import { isUnreachable, NothingWritten } from './errors.ts';
 
 type Answer = { readonly outcome: 'committed'; readonly created: boolean } | NotCommitted;
 
@@ -15,16 +15,16 @@ const MAX_ENTRIES = 128;
 const MAX_COMMITS = 2;
 /** A row that another transaction holds must not keep the others waiting: its write then waits for itself. */
 const LOCK_WAIT_MS = 20;
-const LOCK_NOT_AVAILABLE = '55P03';
 
 /** As {@link commitEntry}. */
 export type CommitEntry = (commit: EntryCommit) => Promise<Answer>;
 
 /**
  * Commits of single entries that come at about the same time share a transaction (group commit). What one of them cannot
- * have (a refused value, a row that is newer, locked or just appears, a deadline) undoes it before anything is written, and
- * then each is committed by itself. A commit in doubt is in doubt for all of them. Writes with a condition or an
- * Idempotency-Key are always by themselves.
+ * have (a value that is refused, for whatever reason, a row that is newer, locked or just appears, a deadline) undoes it before
+ * anything is written, and then each is committed by itself. Where PostgreSQL cannot be reached by then, none of them happened:
+ * they end with NothingWritten. A commit in doubt is in doubt for all of them. Writes with a condition or an Idempotency-Key are
+ * always by themselves.
  */
 export function createSharedCommits(db: Kysely<Database>): CommitEntry {
   const alone = (commit: EntryCommit): Promise<Answer> => commitEntry(db, commit);
@@ -39,7 +39,7 @@ export function createSharedCommits(db: Kysely<Database>): CommitEntry {
       if (result.outcome === 'committed') {
         return result.written.map(({ created }) => ({ outcome: 'committed', created }));
       }
-      if (result.outcome === 'failed' && sqlState(result.error) !== LOCK_NOT_AVAILABLE) throw result.error;
+      if (result.outcome === 'failed' && isUnreachable(result.error)) throw new NothingWritten(result.error);
       return undefined;
     } catch (error) {
       // Of one of the values: nothing was written.

@@ -33,10 +33,11 @@ export function sqlState(error: unknown): string | undefined {
 
 /**
  * The server refused what the statement holds, and will refuse it again: classes 22 (data exception), 23 (integrity
- * constraint) and 54 (program limit: JSON too deep or too large).
+ * constraint) and 54 (program limit: JSON too deep or too large), and P0001, which is what a trigger raises that says no and
+ * names no SQLSTATE. One of its own stands for something else, which may pass.
  */
 export function isDataError(error: unknown): boolean {
-  return /^(22|23|54)/.test(sqlState(error) ?? '');
+  return /^(22|23|54|P0001$)/.test(sqlState(error) ?? '');
 }
 
 /**
@@ -112,16 +113,26 @@ const WHILE_CONNECTING: ReadonlySet<string> = new Set([
 /**
  * Errors with which the server ends a statement, and takes back all of it: not supported (0A), data, constraint and
  * transaction errors (2x, 3x), serialization and deadlock, syntax and permission (42), resources such as the disk (53, 54),
- * locks and object state (55), a statement that took too long. Beside them those of a connection that never was: starting
- * or shutting down. Not here: a crash (57P01, 57P02), broken storage (58, XX), and 40003, which says that it does not know.
+ * locks and object state (55), what a function raised (P0), a statement that took too long. Beside them those of a connection
+ * that never was: starting or shutting down. Not here: a crash (57P01, 57P02), broken storage (58, XX), and 40003, which says
+ * that it does not know.
  */
-const TAKEN_BACK = /^(0A|2|3|40001|40002|40P01|42|44|53|54|55|57014|57P03)/;
+const TAKEN_BACK = /^(0A|2|3|40001|40002|40P01|42|44|53|54|55|57014|57P03|P0)/;
+
+/** PostgreSQL failed, as `cause` says, before what would have committed anything was sent. */
+export class NothingWritten extends Error {
+  constructor(cause: unknown) {
+    super(describeError(cause), { cause });
+    this.name = 'NothingWritten';
+  }
+}
 
 /**
  * The statement certainly had no effect: no connection could be had for it, or the server answered with an error that takes
  * it back. Where a connection broke or fell silent after the statement was sent, this is false: it may have committed.
  */
 export function didNotHappen(error: unknown): boolean {
+  if (error instanceof NothingWritten) return true;
   const state = sqlState(error);
   if (state !== undefined) return TAKEN_BACK.test(state);
   if (!(error instanceof Error)) return false;

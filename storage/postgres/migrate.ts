@@ -10,6 +10,7 @@ import * as discarded from './migrations/0006-discarded.ts';
 import * as oneByOne from './migrations/0007-one-by-one.ts';
 import * as topologyEpochs from './migrations/0008-topology-epochs.ts';
 import * as installation from './migrations/0009-installation.ts';
+import * as raised from './migrations/0010-raised.ts';
 
 /** In the order in which they run. A migration that was released is never changed; add another one. */
 const MIGRATIONS: Record<string, Migration> = {
@@ -22,6 +23,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0007-one-by-one': oneByOne,
   '0008-topology-epochs': topologyEpochs,
   '0009-installation': installation,
+  '0010-raised': raised,
 };
 
 const OLDEST_SERVER = 150_000;

@@ -12,6 +12,7 @@ import {
   isDataError,
   isPermanentError,
   isUnreachable,
+  NothingWritten,
   sqlState,
 } from '../../storage/postgres/errors.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
@@ -195,6 +196,12 @@ test('errors of real statements are classified', async () => {
   expect(kindOf(await failure(sql`SELECT 'x'::jsonb`.execute(db)))).toEqual({ ...NONE, data: true });
   const deadlock = sql`DO $$ BEGIN RAISE 'deadlock' USING ERRCODE = '40P01'; END $$`;
   expect(kindOf(await failure(deadlock.execute(db)))).toEqual(NONE);
+  expect(kindOf(await failure(sql`DO $$ BEGIN RAISE 'no'; END $$`.execute(db)))).toEqual({
+    ...NONE,
+    data: true,
+  });
+  const itsOwn = sql`DO $$ BEGIN RAISE 'not now' USING ERRCODE = 'P0999'; END $$`;
+  expect(kindOf(await failure(itsOwn.execute(db)))).toEqual(NONE);
   for (const url of [
     Object.assign(new URL(fixture.url), { pathname: '/not-there' }),
     Object.assign(new URL(fixture.url), { username: 'nobody-here', password: 'wrong' }),
@@ -255,10 +262,19 @@ test('what the server refused certainly did not happen; what a crash or a broken
     '55P03',
     '57P03',
     '28P01',
+    'P0001',
+    'P0002',
   ])
     expect(`${code} ${didNotHappen(ofServer(code))}`).toBe(`${code} true`);
   for (const code of ['57P01', '57P02', '40003', '08006', '58030', 'XX000'])
     expect(`${code} ${didNotHappen(ofServer(code))}`).toBe(`${code} false`);
+  // What ended the transaction before its commit was sent.
+  const before = new NothingWritten(ofServer('57P01'));
+  expect([didNotHappen(before), sqlState(before), describeError(before)]).toEqual([
+    true,
+    '57P01',
+    'refused (SQLSTATE 57P01)',
+  ]);
   expect(didNotHappen(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))).toBe(false);
 });
 

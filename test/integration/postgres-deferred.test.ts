@@ -109,14 +109,34 @@ test('nothing is asked of PostgreSQL for it while all is well', async () => {
   expect(asked.filter((text) => /CONSTRAINTS/.test(text))).toHaveLength(1);
 });
 
+test('what a deferred trigger refuses by a plain RAISE EXCEPTION is set aside, and the rest commits', async () => {
+  const { db } = fixture;
+  await sql`CREATE FUNCTION no_thirteen() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF new.value = 13 THEN RAISE EXCEPTION 'not %', new.value; END IF; RETURN null; END $$`.execute(
+    db,
+  );
+  await sql`CREATE CONSTRAINT TRIGGER no_thirteen AFTER INSERT ON counters
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION no_thirteen()`.execute(db);
+  try {
+    const batch = batchOf([count('k1', 2, '1'), count('k2', 2, '13'), put('k3', 2, '1')]);
+    expect(await persistBatch(db, batch)).toMatchObject({
+      outcome: 'persisted',
+      setAside: [{ key: 'k2', sqlstate: 'P0001', message: 'not 13' }],
+    });
+    expect(await rowOf('k3')).toMatchObject({ version: 2 });
+  } finally {
+    await sql`DROP TRIGGER no_thirteen ON counters`.execute(db);
+  }
+});
+
 test('an error at the commit that is about no single write is thrown, once', async () => {
   const { db } = fixture;
   await sql`CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE 'never'; END $$`.execute(db);
+    $$ BEGIN RAISE 'never' USING ERRCODE = '55000'; END $$`.execute(db);
   await sql`CREATE CONSTRAINT TRIGGER never AFTER INSERT ON counters
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION never()`.execute(db);
   try {
-    await expect(persistBatch(db, batchOf([count('k1', 2, '1')]))).rejects.toMatchObject({ code: 'P0001' });
+    await expect(persistBatch(db, batchOf([count('k1', 2, '1')]))).rejects.toMatchObject({ code: '55000' });
   } finally {
     await sql`DROP TRIGGER never ON counters`.execute(db);
   }

@@ -4,6 +4,7 @@ import { entryId } from '../../domain/entry.ts';
 import type { Mutation } from '../../domain/mutation.ts';
 import { deadLettersOf, listDeadLetters } from '../../storage/postgres/dead-letters.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
+import { retryDeadLetter } from '../../storage/postgres/retry-dead-letter.ts';
 import { batchOf, count, type Fixture, migratedDatabase, put } from './postgres-fixture.ts';
 
 let fixture: Fixture;
@@ -94,6 +95,36 @@ test.each([
   );
   expect(await rowCount('dead_letters')).toBe(poison.length);
   expect((await rowCount('documents')) + (await rowCount('counters'))).toBe(4_000 - poison.length);
+});
+
+test('what a trigger refuses by a plain RAISE EXCEPTION is set aside like any other poison', async () => {
+  await sql`CREATE FUNCTION no_poison() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF NEW.value = '"poison"' THEN RAISE EXCEPTION 'not this'; END IF; RETURN NEW; END $$`.execute(
+    fixture.db,
+  );
+  await sql`CREATE TRIGGER no_poison BEFORE INSERT OR UPDATE ON documents
+    FOR EACH ROW EXECUTE FUNCTION no_poison()`.execute(fixture.db);
+  try {
+    const { db, asked } = counting();
+    const mutations = Array.from({ length: 4_000 }, (_, i) =>
+      put(`k${i}`, 2, i % 7 === 3 ? '"poison"' : '1'),
+    );
+    const outcome = await persistBatch(db, batchOf(mutations));
+    expect(asked.statements).toBeLessThan(700);
+    const setAside = outcome.outcome === 'persisted' ? outcome.setAside : [];
+    const poison = mutations.filter((_, i) => i % 7 === 3);
+    expect(setAside.map((s) => `${s.key} ${s.sqlstate} ${s.message}`).sort()).toEqual(
+      poison.map(({ key }) => `${key} P0001 not this`).sort(),
+    );
+    expect(await rowCount('documents')).toBe(4_000 - poison.length);
+    const [letter] = await listDeadLetters(fixture.db, { after: 0, limit: 1 });
+    const retry = { id: letter?.id ?? 0, by: 'test', partition: 0, lockTimeoutMs: 5_000 };
+    expect(
+      await retryDeadLetter(fixture.db, { ...retry, notAfterMicros: (Date.now() + 60_000) * 1_000 }),
+    ).toMatchObject({ outcome: 'refused', sqlstate: 'P0001' });
+  } finally {
+    await sql`DROP FUNCTION no_poison CASCADE`.execute(fixture.db);
+  }
 });
 
 test('what was refused in a crowd has the reason that it has alone', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Mutation } from '../../domain/mutation.ts';
 import type { EntryCommit } from '../../storage/postgres/commit-entry.ts';
 import { type CommitEntry, createSharedCommits } from '../../storage/postgres/commit-shared.ts';
+import { describeError, didNotHappen, isUnreachable } from '../../storage/postgres/errors.ts';
 import { readEntry } from '../../storage/postgres/read-entry.ts';
 import { type Fixture, holding, migratedDatabase, put } from './postgres-fixture.ts';
 
@@ -129,6 +130,47 @@ test('where rows of others appear each time, nothing is in doubt: each is commit
   } finally {
     await sql`DROP FUNCTION always_faster CASCADE`.execute(fixture.db);
   }
+});
+
+/** Runs `work` while a trigger does something to each row that is inserted. */
+async function withTrigger(statement: string, work: () => Promise<void>): Promise<void> {
+  await sql`CREATE FUNCTION on_insert() RETURNS trigger LANGUAGE plpgsql AS ${sql.lit(
+    `BEGIN ${statement} RETURN NEW; END`,
+  )}`.execute(fixture.db);
+  await sql`CREATE TRIGGER on_insert BEFORE INSERT ON documents
+    FOR EACH ROW EXECUTE FUNCTION on_insert()`.execute(fixture.db);
+  try {
+    await work();
+  } finally {
+    await sql`DROP FUNCTION on_insert CASCADE`.execute(fixture.db);
+  }
+}
+
+test.each([
+  ['in its own words', "RAISE 'not this one';", { code: 'invalid-request' }],
+  ['with a SQLSTATE of its own', "RAISE 'not now' USING ERRCODE = 'MY001';", { code: 'MY001' }],
+])('one that a trigger refuses %s does not keep the others from it', async (_, raise, reason) => {
+  await withTrigger(`IF NEW.key = 'poison' THEN ${raise} END IF;`, async () => {
+    const answers = await Promise.allSettled(['a', 'poison', 'b'].map((key) => commit(put(key, 4, '1'))));
+    expect(answers).toMatchObject([{ value: created }, { status: 'rejected', reason }, { value: created }]);
+    expect([await storedValue('a'), await storedValue('poison')]).toEqual(['1', undefined]);
+  });
+});
+
+test('where PostgreSQL is lost before the commit is sent, it is certain that none of them happened', async () => {
+  await withTrigger(
+    "IF NEW.key = 'last' THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;",
+    async () => {
+      const answers = await Promise.allSettled(['a', 'last'].map((key) => commit(put(key, 4, '1'))));
+      const reasons = answers.map((one) => (one.status === 'rejected' ? one.reason : one));
+      expect(reasons.map((reason) => [didNotHappen(reason), isUnreachable(reason)])).toEqual([
+        [true, true],
+        [true, true],
+      ]);
+      expect(reasons.map(describeError)).toEqual(Array(2).fill(expect.stringContaining('57P01')));
+      expect(await storedValue('a')).toBeUndefined();
+    },
+  );
 });
 
 test('while PostgreSQL does not answer, none of them is said to be committed', async () => {

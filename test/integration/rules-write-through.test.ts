@@ -67,6 +67,22 @@ test('rule 6: a statement that begins after its time does not commit, and says s
   expect(await world.raw.hlen('hf:{p00}:blocks')).toBe(0);
 });
 
+test('where PostgreSQL is lost before the commit is sent, all writes of the transaction say that they did not happen', async () => {
+  const part = await world.part();
+  const { db } = part.ctx;
+  await epochOf(part);
+  await sql`CREATE FUNCTION lost() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$`.execute(db);
+  await sql`CREATE TRIGGER lost BEFORE INSERT ON documents FOR EACH ROW EXECUTE FUNCTION lost()`.execute(db);
+  const answers = await Promise.allSettled(
+    ['a', 'b', 'c'].map((key) => part.through.write(ORDERS, key, '1', options())),
+  );
+  const unavailable = { code: 'dependency-unavailable', details: { dependency: 'postgres' } };
+  expect(answers).toMatchObject(Array(3).fill({ status: 'rejected', reason: unavailable }));
+  expect(await rowsOf(part)).toEqual([]);
+  expect(await world.raw.hlen('hf:{p00}:blocks')).toBe(0);
+});
+
 test('rule 18: without Redis a conditional write of write-behind is refused and goes nowhere', async () => {
   const part = await world.part();
   await epochOf(part);
