@@ -9,6 +9,7 @@ import { decisionsOn } from './decisions.ts';
 import { isDataError } from './errors.ts';
 import { recordWrites } from './idempotency-records.ts';
 import { sharedWithDecisions } from './partition-lock.ts';
+import { AdoptedMeanwhile, passFence, recordRefusal } from './pass-fence.ts';
 import { withoutPruned } from './prune-floor.ts';
 import { recordDeadLetters, refusedForGood, upsertAllOrRefuse } from './set-aside.ts';
 import type { PersistOutcome } from './types.ts';
@@ -28,7 +29,8 @@ const MAX_TRIES = 5;
  *
  * @param options.signal ends the call at once with the signal's reason; the transaction then stops before its next
  * statement, or still commits, which a repetition finds out
- * @throws every error that is not about a single mutation, as `pg` gave it; after one of a lost connection the outcome
+ * @throws PostgresWentBack where PostgreSQL was restored to a time before the batch's epoch: it may be repeated until a recovery
+ * adopted the batch. Every error that is not about a single mutation, as `pg` gave it; after one of a lost connection the outcome
  * is unknown. Serialization failures and deadlocks (40001, 40P01) are the caller's to retry.
  */
 export async function persistBatch(
@@ -115,43 +117,6 @@ async function refusedBefore(trx: Transaction<Database>, batch: Batch): Promise<
            ${sharedWithDecisions(batch.partition)}`.execute(trx);
   return rows[0]?.refused === true;
 }
-
-/**
- * The last statement of the transaction: raises the clock, and holds the partition's row until the commit. A recovery
- * that replaces the fence therefore comes either before it (and the batch is refused unless adopted) or after the commit
- * (and reads a clock that covers it).
- */
-async function passFence(trx: Transaction<Database>, batch: Batch): Promise<boolean> {
-  const highest = batch.mutations.reduce((max, m) => Math.max(max, m.version), 0);
-  const { rows } = await sql`/* pass-fence */
-    UPDATE partition_clocks SET clock = greatest(clock, ${highest}::bigint)
-    WHERE partition = ${batch.partition}::integer
-      AND (epoch = ${batch.epoch}::text OR ${batch.id}::text = ANY(adopted))
-    RETURNING 1`.execute(trx);
-  return rows.length > 0;
-}
-
-/**
- * Under the lock that a recovery needs for adopting: either it sees this refusal and does not adopt the batch, or the
- * batch is adopted by now and must not be refused.
- */
-async function recordRefusal(trx: Transaction<Database>, batch: Batch): Promise<void> {
-  const { rows } = await sql<{ welcome: boolean }>`
-    SELECT epoch = ${batch.epoch}::text OR ${batch.id}::text = ANY(adopted) AS welcome
-    FROM partition_clocks WHERE partition = ${batch.partition}::integer FOR UPDATE`.execute(trx);
-  const fence = rows[0];
-  if (fence === undefined) {
-    throw new Error(
-      `partition ${batch.partition} has no row in partition_clocks: its topology was never recorded`,
-    );
-  }
-  // Starting over, not going on: the rows would be locked after the partition's row, against the common order.
-  if (fence.welcome) throw new AdoptedMeanwhile();
-  await sql`INSERT INTO refused_batches (batch_id, partition) VALUES (${batch.id}, ${batch.partition})
-    ON CONFLICT DO NOTHING`.execute(trx);
-}
-
-class AdoptedMeanwhile extends Error {}
 
 /** `work`, or a rejection with the signal's reason as soon as it is aborted; what `work` does later is not waited for. */
 async function endedBy<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {

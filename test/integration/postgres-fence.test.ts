@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Batch } from '../../domain/batch.ts';
+import { describeError } from '../../storage/postgres/errors.ts';
 import { readFence, replaceFence } from '../../storage/postgres/fence.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { readEntry } from '../../storage/postgres/read-entry.ts';
@@ -69,6 +70,25 @@ test('a refused batch stays refused, and is not adopted later', async () => {
   );
   expect(await persistBatch(fixture.db, batch)).toEqual({ outcome: 'refused' });
   expect(await row('a')).toBeUndefined();
+});
+
+test('after PostgreSQL went back to an earlier epoch, a batch of a later one waits until a recovery adopts it', async () => {
+  await replace('0-0', '5-a');
+  const batch = batchOf([put('a', 2, '1'), put('bad', 2, '"\\u0000"')], '6-b');
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const failed = persistBatch(fixture.db, batch);
+    await expect(failed).rejects.toThrow(/epoch 5 there, .*epoch 6.*Nothing of the batch is lost/);
+    await expect(failed).rejects.toSatisfy((error) => describeError(error) === (error as Error).message);
+  }
+  expect((await sql`SELECT FROM refused_batches`.execute(fixture.db)).rows).toHaveLength(0);
+  expect((await sql`SELECT FROM dead_letters`.execute(fixture.db)).rows).toHaveLength(0);
+  expect(await row('a')).toBeUndefined();
+  // The recovery may come to a name with the very number.
+  expect(await replace('5-a', '6-c', [batch.id])).toEqual({ clock: 0, refused: [] });
+  expect(await persistBatch(fixture.db, batch)).toMatchObject({ outcome: 'persisted' });
+  expect(await row('a')).toMatchObject({ version: 2 });
+  const unknown = batchOf([put('b', 2, '1')], '6-b');
+  expect(await persistBatch(fixture.db, unknown)).toEqual({ outcome: 'refused' });
 });
 
 test('of recoveries that saw the same epoch exactly one replaces the fence', async () => {
