@@ -18,6 +18,7 @@ const MIGRATIONS = [
   '0006-discarded',
   '0007-one-by-one',
   '0008-topology-epochs',
+  '0009-installation',
   '0010-raised',
 ];
 const APPLIED = MIGRATIONS.map((name) => `applied ${name}`);
