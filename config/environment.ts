@@ -124,6 +124,7 @@ const schema = z.object({
   MAX_BATCH_BYTES: integer(4 * 1024 * 1024, 1_024, 64 * 1024 * 1024),
   /** Keys of one read, or of one invalidation. */
   MAX_READ_KEYS: integer(100, 1, 1_000),
+  /** Reads that a process works on at once, and as many writes. Past it: `503 overloaded`. Routes of operators have a few of their own. */
   MAX_REQUESTS_IN_FLIGHT: integer(5_000, 1, 1_000_000),
 
   /** How long a staged write for which nobody waits may gather company. */

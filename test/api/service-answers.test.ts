@@ -4,19 +4,11 @@ import { runApi } from '../../api/run.ts';
 import { stopServer } from '../../api/server.ts';
 import { readEnvironment } from '../../config/environment.ts';
 import { createApiMetrics } from '../../telemetry/api-metrics.ts';
+import { door } from '../support/door.ts';
 import { createFakeHoldfast } from '../support/fake-holdfast.ts';
 import { problemOf, startApi } from './fixture.ts';
 
 const CART = '/v1/collections/carts/entries/ada';
-
-/** A door that stays shut until `open` is called. */
-function door(): { readonly wait: Promise<void>; open(): void } {
-  let open = () => {};
-  const wait = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { wait, open };
-}
 
 test('an unknown path is a problem with every member', async () => {
   const { request } = await startApi();
@@ -99,24 +91,6 @@ test('an unexpected error is 500 without internals, and logged once with its sta
     requestId: 'r-1',
     err: { stack: expect.stringContaining('secret detail') },
   });
-});
-
-test('past the requests in flight the answer is 503 with Retry-After; probes are still answered', async () => {
-  const { request, holdfast } = await startApi({ MAX_REQUESTS_IN_FLIGHT: 1 });
-  const { wait, open } = door();
-  holdfast.before = () => wait;
-  const first = request('GET', CART);
-  await vi.waitFor(() => expect(holdfast.calls).toHaveLength(1));
-  const second = await request('PUT', CART, { body: Buffer.from('1') });
-  expect(second.status).toBe(503);
-  expect(second.headers.get('retry-after')).toBe('1');
-  expect(await problemOf(second)).toMatchObject({ code: 'overloaded' });
-  expect((await request('GET', '/livez')).status).toBe(200);
-  expect((await request('GET', '/readyz')).status).toBe(200);
-  open();
-  expect((await first).status).toBe(404);
-  expect((await request('GET', CART)).status).toBe(404);
-  expect(holdfast.calls).toHaveLength(2);
 });
 
 test('use cases get the deadline of the request', async () => {
