@@ -1,3 +1,4 @@
+import type { CollectionAccess } from '../../config/keys.ts';
 import type { RateRefusal } from '../../service/rate-limiter.ts';
 import { accepts } from '../accept.ts';
 import { missingScope } from '../access.ts';
@@ -60,8 +61,9 @@ function anybody({ settings }: ApiDeps): (route: Route) => Check {
 }
 
 /**
- * The scope that a route asks for. Where its path names no collection, any scope of one will do here: the handler knows which
- * collections the request is about.
+ * The scope that a route asks for. Where its path names no collection, that of any will do here: the handler knows which
+ * collections the request is about. Nobody sends a body of writes who may write nothing; the list of collections is for
+ * whoever may use one, and writing does not include reading.
  */
 function scopeCheck({ access, path }: Route): (caller: Caller, c: ApiContext) => HttpError | undefined {
   if (access === 'public') return () => undefined;
@@ -74,7 +76,8 @@ function scopeCheck({ access, path }: Route): (caller: Caller, c: ApiContext) =>
       return mayUse(caller, access, collection) ? undefined : missingScope(access, collection);
     };
   }
-  return ({ scopes }) => (scopes.read.size > 0 || scopes.write.size > 0 ? undefined : missingScope(access));
+  const enough: readonly CollectionAccess[] = access === 'write' ? ['write'] : ['read', 'write'];
+  return ({ scopes }) => (enough.some((one) => scopes[one].size > 0) ? undefined : missingScope(access));
 }
 
 /** What `Accept` must let pass: what the route answers. Problems come as they are, whatever it says. */

@@ -258,3 +258,15 @@ test('scopes hold for every collection that a batch names, and a batch tells nob
   expect(holdfast.calls).toEqual([]);
   expect((await send('carts')).status).toBe(200);
 });
+
+test('a key that may write nothing sends no batch: it is refused before any of the body was read', async () => {
+  const { raw, holdfast } = await startApi({}, { keys });
+  const send = async ({ token }: { token: string }) =>
+    await raw(message('POST', '/v1/batch', [`Authorization: Bearer ${token}`, 'Content-Length: 60000']));
+  for (const key of [reader, operator]) {
+    const answer = await send(key);
+    expect(answer.slice(9, 12)).toBe('403');
+    expect(answer).toContain('scope="write:*"');
+  }
+  expect(holdfast.calls).toEqual([]);
+});
