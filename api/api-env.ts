@@ -6,10 +6,11 @@ import type { ApiKey } from '../config/keys.ts';
 import type { Holdfast } from '../service/holdfast.ts';
 import type { HttpMetrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import type { CountedBody } from './body-budget.ts';
 import type { Caller } from './caller.ts';
 
 /** What a request carries beside Hono's own: Node's request and response, the id once somebody asked for it, and who sent it. */
-export interface ApiBindings extends HttpBindings {
+export interface ApiBindings extends HttpBindings, CountedBody {
   requestId?: string;
   /** Set before the handler runs, but for public routes. */
   caller?: Caller;
@@ -35,6 +36,7 @@ export interface ApiDeps {
     | 'MAX_BATCH_BYTES'
     | 'MAX_READ_KEYS'
     | 'MAX_REQUESTS_IN_FLIGHT'
+    | 'MAX_BODY_BYTES_IN_FLIGHT'
     | 'REQUEST_DEADLINE_MS'
   >;
   /** Empty: whoever reaches the port may do everything. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { HoldfastError } from '../domain/errors.ts';
+import { budgetOf, type CountedBody, holdBytes } from './body-budget.ts';
 import { HttpError } from './problem.ts';
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^-]+\+)?json[ \t]*(?:;|$)/i;
@@ -8,6 +9,11 @@ const MERGE_PATCH_TYPE = /^application\/merge-patch\+json[ \t]*(?:;|$)/i;
 const OTHER_CHARSET = /;[ \t]*charset=(?!"?utf-?8"?[ \t]*(?:;|$))/i;
 
 const EMPTY = Buffer.alloc(0);
+
+/** A request with a body that nobody reads yet. */
+export interface UnreadBody extends CountedBody {
+  readonly incoming: IncomingMessage;
+}
 
 export interface BodyLimits {
   readonly maxBytes: number;
@@ -17,20 +23,21 @@ export interface BodyLimits {
 
 /**
  * The body of a request as text, exactly as it was sent. Empty where there is none.
- * @throws HttpError unsupported-media-type, request-timeout; HoldfastError value-too-large, and invalid-request where the
- * bytes are not UTF-8 or end early.
+ * @throws HttpError unsupported-media-type, request-timeout, overloaded; HoldfastError value-too-large, and invalid-request
+ * where the bytes are not UTF-8 or end early.
  */
-export async function readJsonText(incoming: IncomingMessage, limits: BodyLimits): Promise<string> {
-  requireJson(incoming.headers);
-  return await readText(incoming, limits);
+export async function readJsonText(body: UnreadBody, limits: BodyLimits): Promise<string> {
+  requireJson(body.incoming.headers);
+  return await readText(body, limits);
 }
 
 /**
  * The same of a merge patch, whose type must be named: a client that sends a whole value means something else.
  * @throws as {@link readJsonText}.
  */
-export async function readMergePatch(incoming: IncomingMessage, limits: BodyLimits): Promise<string> {
-  const type = incoming.headers['content-type'] ?? '';
+export async function readMergePatch(body: UnreadBody, limits: BodyLimits): Promise<string> {
+  const { headers } = body.incoming;
+  const type = headers['content-type'] ?? '';
   if (!MERGE_PATCH_TYPE.test(type) || OTHER_CHARSET.test(type)) {
     throw new HttpError(
       'unsupported-media-type',
@@ -38,12 +45,12 @@ export async function readMergePatch(incoming: IncomingMessage, limits: BodyLimi
       { headers: { 'accept-patch': 'application/merge-patch+json' } },
     );
   }
-  requireIdentity(incoming.headers);
-  return await readText(incoming, limits);
+  requireIdentity(headers);
+  return await readText(body, limits);
 }
 
-async function readText(incoming: IncomingMessage, limits: BodyLimits): Promise<string> {
-  const bytes = await readBytes(incoming, limits);
+async function readText(body: UnreadBody, limits: BodyLimits): Promise<string> {
+  const bytes = await readBytes(body, limits);
   // Faster than a fatal TextDecoder, and as strict. A byte order mark is kept, and refused as what it is: not JSON.
   if (!isUtf8(bytes)) throw new HoldfastError('invalid-request', 'The body is not valid UTF-8.');
   return bytes.toString('utf8');
@@ -73,8 +80,13 @@ export function isReadingBody(incoming: IncomingMessage): boolean {
   return incoming.listenerCount('data') > 0;
 }
 
-/** Reads no further than the limit, whatever `Content-Length` says and however the body is cut into chunks. */
-function readBytes(incoming: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+/**
+ * Reads no further than the limits, its own and that of all bodies together, whatever `Content-Length` says and however the
+ * body is cut into chunks.
+ */
+function readBytes(unread: UnreadBody, limits: BodyLimits): Promise<Buffer> {
+  const { incoming } = unread;
+  const budget = budgetOf(unread);
   if (Number(incoming.headers['content-length'] ?? 0) > limits.maxBytes) {
     return Promise.reject(tooLarge(limits.maxBytes));
   }
@@ -95,6 +107,10 @@ function readBytes(incoming: IncomingMessage, limits: BodyLimits): Promise<Buffe
     function onData(chunk: Buffer): void {
       if (bytes + chunk.length > limits.maxBytes) {
         fail(tooLarge(limits.maxBytes));
+        return;
+      }
+      if (!holdBytes(unread, budget, chunk.length)) {
+        fail(new HttpError('overloaded', budget.detail));
         return;
       }
       body = bytes === 0 ? chunk : appended(body, bytes, chunk);

@@ -12,7 +12,7 @@ export type BodyProblem = NonNullable<ErrorDetails['errors']>[number];
  * @throws HoldfastError invalid-request that names the problems; and as {@link readJsonText}.
  */
 export async function readBody<T>(c: ApiContext, schema: z.ZodType<T>, limits: BodyLimits): Promise<T> {
-  const text = await readJsonText(c.env.incoming, limits);
+  const text = await readJsonText(c.env, limits);
   // Beside what is no JSON, it refuses a member twice, of which JSON.parse would silently take the last.
   requireJsonText(text);
   const result = schema.safeParse(JSON.parse(text));

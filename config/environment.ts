@@ -126,6 +126,11 @@ const schema = z.object({
   MAX_READ_KEYS: integer(100, 1, 1_000),
   /** Reads that a process works on at once, and as many writes. Past it: `503 overloaded`. Routes of operators have a few of their own. */
   MAX_REQUESTS_IN_FLIGHT: integer(5_000, 1, 1_000_000),
+  /**
+   * Bytes of bodies that the reads of a process hold at once, and as many its writes: until they have their answers, which may
+   * be the whole deadline. Past it: `503 overloaded`. Never less than the largest `MAX_BATCH_BYTES`.
+   */
+  MAX_BODY_BYTES_IN_FLIGHT: integer(256 * 1024 * 1024, 64 * 1024 * 1024, 64 * 1024 ** 3),
 
   /** How long a staged write for which nobody waits may gather company. */
   FLUSH_INTERVAL_MS: integer(200, 1, 60_000),

@@ -42,7 +42,7 @@ export const correctDeadLetter: Route = {
     async (c, deadlineAt) => {
       const id = deadLetterId(c);
       const maxBytes = limits.MAX_VALUE_BYTES;
-      const text = await readJsonText(c.env.incoming, { maxBytes, deadlineAt });
+      const text = await readJsonText(c.env, { maxBytes, deadlineAt });
       const growth = requireJsonText(text);
       const { kind } = await holdfast.operations.showDeadLetter(id);
       const value = kind === 'counter' ? counterDigits(text) : documentText(text, growth, maxBytes);

@@ -66,7 +66,7 @@ export const incrementEntry: Route = {
         );
       }
       const options = writeOptions(incoming.headers, deadlineAt);
-      const by = incrementBy(await readJsonText(incoming, { maxBytes: MAX_BODY_BYTES, deadlineAt }));
+      const by = incrementBy(await readJsonText(c.env, { maxBytes: MAX_BODY_BYTES, deadlineAt }));
       const once = withIdempotencyKey(options, incoming.headers, entry, 'increment', String(by));
       return receiptResponse(
         c,

@@ -60,7 +60,7 @@ export const patchEntry: Route = {
       if (options.condition !== undefined && 'ifAbsent' in options.condition) {
         throw new HoldfastError('invalid-request', 'If-None-Match: * makes no sense for a patch.');
       }
-      const patch = await readMergePatch(incoming, { maxBytes: limits.MAX_VALUE_BYTES, deadlineAt });
+      const patch = await readMergePatch(c.env, { maxBytes: limits.MAX_VALUE_BYTES, deadlineAt });
       requireJsonText(patch);
       const once = withIdempotencyKey(options, incoming.headers, entry, 'patch', patch);
       return receiptResponse(c, await holdfast.patch(collection, entry.key, patch, once), options.durability);

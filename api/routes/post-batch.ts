@@ -85,7 +85,7 @@ export const postBatch: Route = {
       requireNoQuery(c);
       const { incoming } = c.env;
       const options = batchOptions(incoming.headers, deadlineAt);
-      const text = await readJsonText(incoming, { maxBytes: limits.MAX_BATCH_BYTES, deadlineAt });
+      const text = await readJsonText(c.env, { maxBytes: limits.MAX_BATCH_BYTES, deadlineAt });
       const request = readBatch(text, holdfast.collections, limits, (name) =>
         requireAccess(c, 'write', name),
       );

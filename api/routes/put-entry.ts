@@ -53,7 +53,7 @@ export const putEntry: Route = {
       const collection = collectionNamed(holdfast.collections, entry.collection);
       const options = writeOptions(incoming.headers, deadlineAt);
       const maxBytes = limits.MAX_VALUE_BYTES;
-      const text = await readJsonText(incoming, { maxBytes, deadlineAt });
+      const text = await readJsonText(c.env, { maxBytes, deadlineAt });
       const growth = requireJsonText(text);
       const value =
         collection.kind === 'counter' ? counterDigits(text) : documentText(text, growth, maxBytes);

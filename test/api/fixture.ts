@@ -73,6 +73,7 @@ export async function startApi(
       MAX_BATCH_BYTES: 64 * 1_024,
       MAX_READ_KEYS: 100,
       MAX_REQUESTS_IN_FLIGHT: 100,
+      MAX_BODY_BYTES_IN_FLIGHT: 1_024 * 1_024,
       REQUEST_DEADLINE_MS: 5_000,
       ...limits,
     },

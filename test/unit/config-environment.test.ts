@@ -35,6 +35,7 @@ test('the defaults keep the promises between them', () => {
   expect(e.REDIS_TIMEOUT_MS).toBeLessThan(e.REQUEST_DEADLINE_MS);
   expect(e.QUERY_TIMEOUT_MS).toBeLessThan(e.REQUEST_DEADLINE_MS);
   expect(e.MAX_VALUE_BYTES).toBeLessThan(e.BATCH_MAX_BYTES);
+  expect(e.MAX_BATCH_BYTES).toBeLessThan(e.MAX_BODY_BYTES_IN_FLIGHT);
 });
 
 test('variables are read, numbers as numbers, and unknown ones are left alone', () => {
@@ -89,6 +90,8 @@ describe('problems', () => {
     ['PORT', '1e3', 'must be a whole number'],
     ['PORT', ' 80', 'must be a whole number'],
     ['SLOTS', '1', 'must be at least 2'],
+    // The largest MAX_BATCH_BYTES there may be.
+    ['MAX_BODY_BYTES_IN_FLIGHT', '67108863', 'must be at least 67108864'],
     ['POSTGRES_TIMEOUT_MS', '20001', 'must be at most 20000'],
     ['CORS_ORIGINS', '*', '"*" is no origin such as https://app.example.com'],
     ['CORS_ORIGINS', 'https://a.example,null', '"null" is no origin such as https://app.example.com'],
