@@ -12,6 +12,7 @@ import type {
   Receipt,
   WriteOptions,
 } from './types.ts';
+import { encoded, entityTag, jsonOf, sendable, versionIn } from './wire.ts';
 
 const DEFAULT_DEADLINE_MS = 15_000;
 
@@ -27,8 +28,12 @@ export interface ClientOptions {
 }
 
 export interface HoldfastClient {
-  /** The documents of a collection, of type `V`. */
+  /**
+   * The documents of a collection, of type `V`.
+   * @throws HoldfastClientError where no collection can have the name.
+   */
   documents<V = unknown>(collection: string): Documents<V>;
+  /** @throws as `documents`. */
   counters(collection: string): Counters;
   /** Many writes, with one result each; `atomic`: all or none, in collections that are written through. */
   batch(
@@ -98,18 +103,18 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
   }
 
   function entries<V>(collection: string) {
-    const base = `/v1/collections/${encodeURIComponent(collection)}`;
-    const path = (entry: string) => `${base}/entries/${encodeURIComponent(entry)}`;
-    const putText = (entry: string, json: string, options?: WriteOptions) =>
-      write<Receipt>(
-        { method: 'PUT', path: path(entry), headers: JSON_TYPE, body: json, absolute: true },
-        options,
-      );
+    const base = `/v1/collections/${encoded(collection)}`;
+    const path = (entry: string) => `${base}/entries/${encoded(entry)}`;
+    async function putText(entry: string, json: string, options?: WriteOptions) {
+      const body = sendable(json);
+      const request = { method: 'PUT', path: path(entry), headers: JSON_TYPE, absolute: true } as const;
+      return await write<Receipt>({ ...request, body }, options);
+    }
 
     async function found(entry: string, options?: CallOptions) {
       try {
         const answer = await call({ method: 'GET', path: path(entry), effect: 'read' }, options);
-        return { ...answer, version: Number(answer.headers.get('etag')?.replaceAll('"', '')) };
+        return { ...answer, version: versionIn(answer.headers) };
       } catch (error) {
         if (error instanceof HoldfastClientError && error.code === 'entry-not-found') return undefined;
         throw error;
@@ -127,22 +132,21 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
         const answer = await found(entry, options);
         return answer && { value: answer.json as V, version: answer.version };
       },
-      put: (entry: string, value: V, options?: WriteOptions) =>
-        putText(entry, JSON.stringify(value), options),
-      delete: (entry: string, options?: WriteOptions) =>
-        write<Receipt>({ method: 'DELETE', path: path(entry), absolute: true }, options),
+      put: async (entry: string, value: V, options?: WriteOptions) =>
+        await putText(entry, jsonOf(value), options),
+      delete: async (entry: string, options?: WriteOptions) =>
+        await write<Receipt>({ method: 'DELETE', path: path(entry), absolute: true }, options),
       async getMany(keys: readonly string[], options?: CallOptions) {
         const request = { method: 'POST', path: `${base}/read`, headers: JSON_TYPE, effect: 'read' } as const;
-        const answer = await call({ ...request, body: JSON.stringify({ keys }) }, options);
+        const answer = await call({ ...request, body: jsonOf({ keys }) }, options);
         const { entries: listed } = answer.json as { entries: (Entry<V> & { key: string })[] };
         return new Map(listed.map(({ key: name, value, version }) => [name, { value, version }]));
       },
       async list({ after, limit, prefix, ...options }: Parameters<Entries<V, Receipt>['list']>[0] = {}) {
-        const query = new URLSearchParams();
-        for (const [name, value] of Object.entries({ after, limit, prefix })) {
-          if (value !== undefined) query.set(name, String(value));
-        }
-        const search = query.size === 0 ? '' : `?${query}`;
+        const query = Object.entries({ after, limit, prefix })
+          .filter(([, value]) => value !== undefined)
+          .map(([name, value]) => `${name}=${encoded(String(value))}`);
+        const search = query.length === 0 ? '' : `?${query.join('&')}`;
         const answer = await call(
           { method: 'GET', path: `${base}/entries${search}`, effect: 'read' },
           options,
@@ -157,13 +161,13 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
       const { path, ...common } = entries<V>(collection);
       return {
         ...common,
-        patch: (entry, patch, options) =>
-          write(
+        patch: async (entry, patch, options) =>
+          await write(
             {
               method: 'PATCH',
               path: path(entry),
               headers: PATCH_TYPE,
-              body: JSON.stringify(patch),
+              body: jsonOf(patch),
               absolute: false,
             },
             options,
@@ -174,13 +178,13 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
       const { path, putText: _, ...common } = entries<number>(collection);
       return {
         ...common,
-        increment: (entry, by = 1, options = {}) =>
-          write<CounterReceipt>(
+        increment: async (entry, by = 1, options = {}) =>
+          await write<CounterReceipt>(
             {
               method: 'POST',
               path: `${path(entry)}/increment`,
               headers: JSON_TYPE,
-              body: JSON.stringify({ by }),
+              body: jsonOf({ by }),
               absolute: false,
             },
             options,
@@ -193,7 +197,7 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
           method: 'POST',
           path: '/v1/batch',
           headers: { ...JSON_TYPE, ...writeHeaders(options) },
-          body: JSON.stringify({ operations, atomic }),
+          body: jsonOf({ operations, atomic }),
           effect: options.idempotencyKey === undefined ? 'once' : 'repeatable',
         },
         options,
@@ -214,7 +218,7 @@ function writeHeaders({
 }: WriteOptions): Record<string, string> {
   return {
     ...(durability === undefined ? {} : { prefer: `durability=${durability satisfies Durability}` }),
-    ...(ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }),
+    ...(ifMatch === undefined ? {} : { 'if-match': entityTag(ifMatch) }),
     ...(ifAbsent === true ? { 'if-none-match': '*' } : {}),
     ...(idempotencyKey === undefined
       ? {}
