@@ -21,6 +21,12 @@ export function writeCondition(headers: IncomingHttpHeaders): WriteCondition | u
       'If-None-Match of a write must be *: "only if there is none yet".',
     );
   }
+  if (ifMatch.trim().startsWith('W/')) {
+    throw new HoldfastError(
+      'invalid-request',
+      'If-Match holds a weak ETag (W/"…"), which never matches: something on the way, such as a proxy that compresses, changed it. Send the version in quotes, without W/. Nothing was written.',
+    );
+  }
   const version = parseVersion(/^"(\d+)"$/.exec(ifMatch.trim())?.[1] ?? '');
   // Version 0 is what was never written, and never an ETag.
   if (version === undefined || version === 0) {

@@ -18,7 +18,7 @@ export const REQUEST_HEADERS: Readonly<Record<RequestHeader, Node>> = {
     name: 'If-Match',
     in: 'header',
     description:
-      'Write only if this is still the version of the entry; else `412`. Not beside `If-None-Match`.',
+      'Write only if this is still the version of the entry; else `412`. A weak ETag (`W/"…"`) is `400`. Not beside `If-None-Match`.',
     schema: { type: 'string', pattern: '^"[1-9][0-9]{0,15}"$' },
   },
   'if-none-match': {

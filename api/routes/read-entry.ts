@@ -52,8 +52,9 @@ export const readEntry: Route = {
         headers: {
           'content-type': 'application/json',
           etag: `"${version}"`,
-          // Others may keep a copy as long as they ask each time whether it is still the newest.
-          'cache-control': 'no-cache',
+          // Others may keep a copy as long as they ask each time whether it is still the newest. Who compresses it makes its
+          // ETag a weak one, which no write may be bound to.
+          'cache-control': 'no-cache, no-transform',
           'cache-status': cacheStatus(result),
           'x-request-id': requestId(c.env),
           ...SECURITY_HEADERS,

@@ -54,7 +54,7 @@ test.each([
   expect(await response.text()).toBe(text);
   expect(response.headers.get('content-type')).toBe('application/json');
   expect(response.headers.get('etag')).toMatch(/^"\d+"$/);
-  expect(response.headers.get('cache-control')).toBe('no-cache');
+  expect(response.headers.get('cache-control')).toBe('no-cache, no-transform');
 });
 
 test('HEAD answers as GET does, without a body', async () => {

@@ -67,6 +67,12 @@ test.each([
   expect(holdfast.calls).toEqual([]);
 });
 
+test('a weak ETag in If-Match is told from other mistakes, and what made it weak', async () => {
+  const { request } = await startApi();
+  const refused = await request('PUT', CART, { body: one, headers: { 'if-match': 'W/"12"' } });
+  expect(await problemOf(refused)).toMatchObject({ detail: expect.stringMatching(/weak ETag.*proxy/) });
+});
+
 test('GET with If-None-Match is 304 while the version is the same', async () => {
   const { request } = await startApi();
   const etag = (await request('PUT', CART, { body: one })).headers.get('etag') as string;
