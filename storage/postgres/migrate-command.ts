@@ -3,7 +3,7 @@ import { readEnvironment } from '../../config/environment.ts';
 import { SettingsError } from '../../config/problem.ts';
 import { createDatabase } from './database.ts';
 import { describeError, isUnreachable, sqlState } from './errors.ts';
-import { migrateToLatest } from './migrate.ts';
+import { migrateToLatest, newerMigrations } from './migrate.ts';
 
 export interface MigrateCommand {
   readonly env: NodeJS.ProcessEnv;
@@ -20,9 +20,13 @@ export async function runMigrate({ env, print, printError }: MigrateCommand): Pr
   try {
     url = readEnvironment(env).DATABASE_URL;
     if (await createIfMissing(url)) print(`created the database "${databaseName(url)}"`);
-    const applied = await withDatabase(url, (db) => migrateToLatest(db));
+    const { applied, newer } = await withDatabase(url, async (db) => ({
+      applied: await migrateToLatest(db),
+      newer: await newerMigrations(db),
+    }));
     for (const name of applied) print(`applied ${name}`);
-    if (applied.length === 0) print('up to date');
+    if (newer.length > 0) print(`the tables are of a newer version (${newer.join(', ')}): nothing to do`);
+    else if (applied.length === 0) print('up to date');
     return 0;
   } catch (error) {
     printError(error instanceof SettingsError ? error.message : explain(url, error));

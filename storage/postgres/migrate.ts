@@ -1,4 +1,4 @@
-import { type Kysely, type Migration, Migrator, sql } from 'kysely';
+import { DEFAULT_MIGRATION_TABLE, type Kysely, type Migration, Migrator, sql } from 'kysely';
 import { SettingsError } from '../../config/problem.ts';
 import type { Database } from './database-types.ts';
 import * as entries from './migrations/0001-entries.ts';
@@ -30,15 +30,35 @@ const OLDEST_SERVER = 150_000;
 
 /**
  * Brings the tables up to date, all in one transaction; several processes may try at the same time. Returns the names of
- * the migrations that this call applied.
+ * the migrations that this call applied: none where the tables are of a newer version ({@link newerMigrations}).
  * @throws SettingsError where the server is older than PostgreSQL 15 or the database is not in UTF-8.
  */
 export async function migrateToLatest(db: Kysely<Database>): Promise<string[]> {
   await requireSupportedServer(db);
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error, results } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
+  if (error !== undefined) {
+    // Kysely takes migrations that it does not know for a mistake. Asked only now: a newer process may have been at it meanwhile.
+    if ((await newerMigrations(db)).length > 0) return [];
+    throw error;
+  }
   return (results ?? []).filter((r) => r.status === 'Success').map((r) => r.migrationName);
+}
+
+/**
+ * The migrations of a newer version that this database has, beside all of ours: after a rollback, or while a newer version is
+ * being brought in. Older processes run beside newer tables. None where one of ours is missing, or a strange one comes before
+ * our last: whatever that is, it is no newer version.
+ */
+export async function newerMigrations(db: Kysely<Database>): Promise<string[]> {
+  const { rows: tables } = await sql<{ there: boolean }>`
+    SELECT to_regclass(${DEFAULT_MIGRATION_TABLE}) IS NOT NULL AS there`.execute(db);
+  if (!tables[0]?.there) return [];
+  const { rows } = await sql<{ name: string }>`
+    SELECT name FROM ${sql.id(DEFAULT_MIGRATION_TABLE)} ORDER BY name COLLATE "C"`.execute(db);
+  const ours = Object.keys(MIGRATIONS);
+  const applied = rows.map(({ name }) => name);
+  return ours.every((name, i) => applied[i] === name) ? applied.slice(ours.length) : [];
 }
 
 async function requireSupportedServer(db: Kysely<Database>): Promise<void> {

@@ -74,6 +74,35 @@ test('the command prints a line per migration, then "up to date"', async () => {
   expect(await migrate(url)).toEqual({ code: 0, lines: ['up to date'], errors: [] });
 });
 
+test('an older version leaves the tables of a newer one as they are, and says so', async () => {
+  const { url } = await emptyDatabase();
+  const db = open(url);
+  await migrateToLatest(db);
+  await sql`INSERT INTO kysely_migration (name, timestamp) VALUES ('9998-later', 'now'), ('9999-last', 'now')`.execute(
+    db,
+  );
+  expect(await migrateToLatest(db)).toEqual([]);
+  const line = 'the tables are of a newer version (9998-later, 9999-last): nothing to do';
+  expect(await migrate(url)).toEqual({ code: 0, lines: [line], errors: [] });
+});
+
+test('what is no newer version is no reason to go on: a strange migration between ours, or one of ours that is missing', async () => {
+  for (const spoil of [
+    sql`UPDATE kysely_migration SET name = '0003-strange' WHERE name = '0003-tombstones'`,
+    sql`INSERT INTO kysely_migration (name, timestamp) VALUES ('0004-a-strange-one', 'now')`,
+    sql`DELETE FROM kysely_migration WHERE name = '0008-topology-epochs'`,
+  ]) {
+    const { url } = await emptyDatabase();
+    const db = open(url);
+    await migrateToLatest(db);
+    await sql`INSERT INTO kysely_migration (name, timestamp) VALUES ('9999-later', 'now')`.execute(db);
+    await spoil.execute(db);
+    const { code, lines, errors } = await migrate(url);
+    expect({ code, lines }).toEqual({ code: 1, lines: [] });
+    expect(errors.join()).toContain('nothing was changed');
+  }
+});
+
 test('the command makes a database that does not exist, in UTF-8', async () => {
   const { url } = await emptyDatabase();
   const name = uniqueName('made-here');
