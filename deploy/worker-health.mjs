@@ -21,7 +21,8 @@ try {
   );
   const alive = pollers.some(
     ({ identity, lastAccessTime }) =>
-      identity?.includes(hostname()) &&
+      // All of the name: worker-10 must not speak for worker-1.
+      identity?.endsWith(`@${hostname()}`) &&
       Date.now() - Number(lastAccessTime?.seconds ?? 0) * 1_000 < SEEN_WITHIN_MS,
   );
   if (!alive) throw new Error('no worker of this machine polls the task queue');
