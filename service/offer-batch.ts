@@ -173,6 +173,13 @@ export function createOffers(ctx: Context, waiters: Waiters): Offers {
         await (ctx.tracing?.batch(id, about, () => carry(sealed)) ?? carry(sealed));
       } catch (error) {
         if (stopping.signal.aborted) return;
+        if (error instanceof EpochChanged) {
+          ctx.log.info(
+            named(sealed),
+            'Redis was restarted or recovered while the batch was on its way; the recovery decides about it',
+          );
+          return;
+        }
         ctx.log.warn(
           { err: error, ...named(sealed) },
           'a batch could not be queued; it stays in Redis and is offered again',

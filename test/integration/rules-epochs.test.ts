@@ -1,8 +1,10 @@
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
 import { epochNumber, nextEpoch } from '../../domain/epoch.ts';
+import { createOffers } from '../../service/offer-batch.ts';
 import { recoverPartition } from '../../service/recovery.ts';
 import { readFence, replaceFence } from '../../storage/postgres/fence.ts';
 import { persistBatch } from '../../storage/postgres/persist-batch.ts';
@@ -47,6 +49,22 @@ test('rule 1: who waits for a batch that survived in Redis from an older epoch l
   await world.raw.flushall();
   const { state } = await part.reader.read(CARTS, 'k', { deadlineAt: within(20_000) });
   expect(state.value).toBe('"kept"');
+});
+
+test('a batch that Temporal took while Redis was recovered is the recovery’s, and the log says nothing else', async () => {
+  const part = await world.part();
+  await part.behind.write(CARTS, 'k', '1', cached());
+  const sealed = await sealOnly(part);
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
+  part.before('confirm', async () => {
+    await world.restartWithData();
+    await epochOf(part);
+  });
+  await createOffers({ ...part.ctx, log }, part.waiters).offer(sealed);
+  expect(lines).toEqual([
+    'Redis was restarted or recovered while the batch was on its way; the recovery decides about it',
+  ]);
 });
 
 test('rule 3: a new epoch gives out no version that a clock within the tolerance may have given out before', async () => {
