@@ -149,7 +149,10 @@ const schema = z.object({
   TEMPORAL_TIMEOUT_MS: integer(5_000, 10, 60_000),
   /** A query of a batch workflow; past it the batch is read from its history, which needs no worker. */
   QUERY_TIMEOUT_MS: integer(500, 10, 60_000),
-  /** Temporal out of reach for this long: the process persists its sealed batches itself. */
+  /**
+   * Temporal out of reach for this long: the process persists its sealed batches itself. One of them at a time finds out whether
+   * Temporal is back, and waits for that: at first for half a second, in a long outage up to `TEMPORAL_TIMEOUT_MS`.
+   */
   DIRECT_PERSIST_AFTER_MS: integer(2_000, 10, 600_000),
   /** A batch that was sealed this long ago and not confirmed is offered again by any process. */
   ADOPT_AFTER_MS: integer(5_000, 100, 600_000),

@@ -11,13 +11,10 @@ import { reslotBatch, type SealedBatch } from '../storage/redis/seal.ts';
 import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
 import { type StartOutcome, startBatch } from '../storage/temporal/start-batch.ts';
 import type { Context } from './context.ts';
+import { createTemporalWatch } from './temporal-watch.ts';
 import type { Waiters } from './waiters.ts';
 
 const RETRY_MS = 100;
-/** How long an attempt to start may take once Temporal is known to be away. */
-const PROBE_MS = 500;
-/** How often Temporal is tried once it is known to be away. */
-const PROBE_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 5_000;
 const CONFIRM_TRIES = 20;
 
@@ -32,63 +29,39 @@ export interface Offers {
 }
 
 export function createOffers(ctx: Context, waiters: Waiters): Offers {
-  const { DIRECT_PERSIST_AFTER_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
-  let temporalAwaySince: number | undefined;
-  let temporalTriedAt = Number.NEGATIVE_INFINITY;
+  const temporal = createTemporalWatch(ctx);
   const stopping = new AbortController();
   const wait = (ms: number) => sleep(ms, undefined, { signal: stopping.signal });
 
-  /** Whether Temporal has been away for longer than batches should wait for it. */
-  function givenUp(): boolean {
-    return (
-      temporalAwaySince !== undefined && performance.now() - temporalAwaySince >= DIRECT_PERSIST_AFTER_MS
-    );
-  }
-
-  /** Whether Temporal was reached, and what it said; notes how long it has been away. */
+  /** What Temporal said, or that it was not reached, or refuses the batch. */
   async function tryStart(
     sealed: SealedBatch,
     slot: number,
   ): Promise<StartOutcome | 'unreachable' | 'refused'> {
-    const began = performance.now();
-    temporalTriedAt = began;
+    const sealedAt = new Date(sealed.offeredAt / 1_000).toISOString();
     try {
-      const started = await startBatch(ctx.temporal, {
-        batch: sealed.batch,
-        slot,
-        sealedAt: new Date(sealed.offeredAt / 1_000).toISOString(),
-        deadlineMs: givenUp() ? PROBE_MS : TEMPORAL_TIMEOUT_MS,
-      });
-      if (temporalAwaySince !== undefined) ctx.log.info('Temporal is back');
-      temporalAwaySince = undefined;
-      return started;
+      return await temporal.attempt((deadlineMs) =>
+        startBatch(ctx.temporal, { batch: sealed.batch, slot, sealedAt, deadlineMs }),
+      );
     } catch (error) {
-      if (!isTemporalUnreachable(error)) {
-        ctx.log.error(
-          { err: error, ...named(sealed) },
-          'Temporal refuses a batch for what it is: persisting it directly',
-        );
-        return 'refused';
-      }
-      if (temporalAwaySince === undefined) {
-        // From when it was asked: one that hangs is noticed late, and writes wait meanwhile.
-        temporalAwaySince = began;
-        ctx.log.warn({ err: error }, 'Temporal cannot be reached: batches wait, then are persisted directly');
-      }
-      return 'unreachable';
+      if (isTemporalUnreachable(error)) return 'unreachable';
+      ctx.log.error(
+        { err: error, ...named(sealed) },
+        'Temporal refuses a batch for what it is: persisting it directly',
+      );
+      return 'refused';
     }
   }
 
   async function start(sealed: SealedBatch): Promise<'done' | 'persist-directly'> {
     let slot = sealed.slot;
     for (;;) {
-      // Away for long: one batch in a while finds out whether it is back, the others do not wait for that.
-      if (givenUp() && performance.now() - temporalTriedAt < PROBE_PAUSE_MS) return 'persist-directly';
+      if (temporal.rests()) return 'persist-directly';
       crashPoint('before-start');
       const started = await tryStart(sealed, slot);
       if (started === 'refused') return 'persist-directly';
       if (started === 'unreachable') {
-        if (givenUp()) return 'persist-directly';
+        if (temporal.givenUp()) return 'persist-directly';
         await wait(RETRY_MS);
         continue;
       }
