@@ -1,14 +1,14 @@
 import { CancelledFailure, cancellationSignal, log } from '@temporalio/activity';
 import { persistFailure } from './failures.ts';
 import { withHeartbeats } from './heartbeats.ts';
-import { type PruneDeps, type PruneResult, prune } from './prune-tombstones.ts';
-import { type ReconcileResult, reconcile } from './reconcile-index.ts';
+import { type PruneResult, prune } from './prune-tombstones.ts';
+import { type ReconcileDeps, type ReconcileResult, reconcile } from './reconcile-index.ts';
 
 /**
  * The activities that nobody's write waits for. They throw what PostgreSQL threw, as `persistBatch` does; `permanent` failures
  * are not retryable.
  */
-export function createMaintenance(deps: PruneDeps) {
+export function createMaintenance(deps: ReconcileDeps) {
   return {
     pruneTombstones: (): Promise<PruneResult> =>
       maintained((signal) => prune(deps, signal), { done: 'pruned tombstones', what: 'the pruning' }),

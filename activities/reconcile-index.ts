@@ -6,10 +6,14 @@ import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/
 import { sweepPage } from '../storage/redis/sweep.ts';
 import { isTemporalUnreachable } from '../storage/temporal/errors.ts';
 import { lookAfter, type SweepNews } from '../storage/upkeep/look-after.ts';
+import { reportSweep, type SweepReport } from '../storage/upkeep/report-sweep.ts';
 import type { PruneDeps } from './prune-tombstones.ts';
 
 /** The pages of an index with every slot and every staged batch full, several times over. */
 const MAX_PAGES = 2_000;
+
+/** What a pass comes upon is told as the API processes tell it: where it is first, they find nothing any more. */
+export type ReconcileDeps = PruneDeps & SweepReport;
 
 /** What one pass over the pending index of every partition came upon. */
 export interface ReconcileResult {
@@ -18,7 +22,7 @@ export interface ReconcileResult {
   readonly batches: number;
   /** Of them: releases that were lost, and are redone. */
   readonly released: number;
-  /** Of them: their workflow ended with the writes inside, and they are queued again. */
+  /** Of them: their workflow ended with the writes inside, and they go on in another run. */
   readonly queuedAgain: number;
   /** Index entries that named a batch which nobody has, and are removed. */
   readonly forgotten: number;
@@ -33,7 +37,7 @@ type Counts = { -readonly [K in keyof Omit<ReconcileResult, 'partitions' | 'skip
  * time, a page every few seconds; this pass is complete, and its result stays in the history. Both may run at once.
  * @throws errors of PostgreSQL as `pg` gave them; the signal's reason.
  */
-export async function reconcile(deps: PruneDeps, signal: AbortSignal): Promise<ReconcileResult> {
+export async function reconcile(deps: ReconcileDeps, signal: AbortSignal): Promise<ReconcileResult> {
   const topology = await readTopology(deps.db);
   const counts: Counts = { batches: 0, released: 0, queuedAgain: 0, forgotten: 0 };
   const skipped: string[] = [];
@@ -52,11 +56,14 @@ export async function reconcile(deps: PruneDeps, signal: AbortSignal): Promise<R
 }
 
 async function reconcilePartition(
-  { redis, temporal, environment }: PruneDeps,
+  { redis, temporal, environment, ...report }: ReconcileDeps,
   partition: number,
   pass: { readonly counts: Counts; readonly skipped: string[]; readonly signal: AbortSignal },
 ): Promise<void> {
-  const tell = (news: SweepNews) => count(pass, partition, news);
+  const tell = (news: SweepNews) => {
+    reportSweep(report, news);
+    count(pass, partition, news);
+  };
   const deps = { redis, temporal, deadlineMs: environment.TEMPORAL_TIMEOUT_MS, tell };
   const epoch = await currentEpoch(redis, partition);
   const olderThanMs = 2 * environment.SWEEP_INTERVAL_MS;

@@ -16,7 +16,7 @@ const LAYERS = {
   'storage/postgres': { may: ['domain', 'config', 'storage/gather.ts'], types: ['telemetry'] },
   'storage/temporal': { may: ['domain', 'config'], types: ['telemetry', 'workflows'] },
   // What takes Redis and Temporal together, and is done by API processes and workers alike.
-  'storage/upkeep': { may: ['storage', 'domain', 'config'] },
+  'storage/upkeep': { may: ['storage', 'domain', 'config'], types: ['telemetry'] },
   // `npm run migrate`: all that is stored somewhere.
   'storage/migrate-main.ts': { may: ['storage'] },
   service: { may: ['storage', 'domain', 'config'], types: ['telemetry'] },

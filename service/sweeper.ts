@@ -1,6 +1,6 @@
-import { slotWorkflowId } from '../config/temporal-names.ts';
 import { sweepPage } from '../storage/redis/sweep.ts';
 import { lookAfter, type SweepNews } from '../storage/upkeep/look-after.ts';
+import { reportSweep } from '../storage/upkeep/report-sweep.ts';
 import type { Context } from './context.ts';
 import type { Epochs } from './epochs.ts';
 
@@ -9,7 +9,7 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
   const { PARTITIONS, SWEEP_INTERVAL_MS, TEMPORAL_TIMEOUT_MS, REQUEST_DEADLINE_MS } = ctx.environment;
   const cursors = new Map<number, string>();
   const { redis, temporal } = ctx;
-  const tell = (news: SweepNews) => report(ctx, news);
+  const tell = (news: SweepNews) => reportSweep(ctx, news);
   const deps = { redis, temporal, deadlineMs: TEMPORAL_TIMEOUT_MS, tell };
 
   async function sweep(partition: number): Promise<void> {
@@ -42,31 +42,4 @@ export function startSweeper(ctx: Context, epochs: Epochs): () => void {
   const timer = setInterval(() => void round(), SWEEP_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-function report({ log, metrics }: Context, news: SweepNews): void {
-  if (news.found === 'dangling') {
-    log.info({ removed: news.entries }, 'removed index entries of batches that are done');
-    return;
-  }
-  const { batchId, partition, slot, runId } = news.batch;
-  const batch = { batchId, workflowId: slotWorkflowId(partition, slot), runId };
-  switch (news.found) {
-    case 'lost-release':
-      log.info({ ...batch, outcome: news.outcome }, 'redid a release that was lost');
-      metrics.rescued('release-redone');
-      break;
-    case 'ended-batch':
-      log.warn(
-        { ...batch, endedRunId: runId, runId: news.newRunId, writes: news.writes },
-        'the workflow of a batch ended with its writes inside (terminated or failed): queued them again',
-      );
-      metrics.rescued('workflow-restarted');
-      break;
-    case 'unknown-run':
-      log.error(batch, 'Temporal does not know the workflow of a batch');
-      break;
-    case 'trouble':
-      log.warn({ ...batch, err: news.error }, 'could not look after a batch');
-  }
 }

@@ -29,14 +29,18 @@ export type ReadOutcome = 'hit' | 'miss' | 'merged' | 'degraded';
 /** What another process left behind and this one saw to: a batch, a release, a workflow that was ended by hand. */
 export type Rescue = 'batch-adopted' | 'release-redone' | 'workflow-restarted';
 
+/** For whoever looks after what others left behind. */
+export interface RescueMetrics {
+  rescued(what: Rescue): void;
+}
+
 /** For the use cases. */
-export interface ServiceMetrics extends PersistMetrics {
+export interface ServiceMetrics extends PersistMetrics, RescueMetrics {
   read(collection: string, outcome: ReadOutcome): void;
   /** Temporal has accepted a batch; `seconds` after its oldest write. */
   queued(batch: { readonly entries: number; readonly bytes: number; readonly seconds: number }): void;
   /** This process has brought a partition back, with a new epoch. */
   recovered(partition: number): void;
-  rescued(what: Rescue): void;
   /** An entry was written to PostgreSQL past a Redis that is out of reach. */
   wroteAroundRedis(): void;
 }
@@ -55,7 +59,7 @@ export interface HttpMetrics {
 }
 
 /** For activities. */
-export interface WorkerMetrics extends PersistMetrics {
+export interface WorkerMetrics extends PersistMetrics, RescueMetrics {
   /** An attempt to tell Redis that a batch is settled failed; it is repeated. */
   releaseFailed(): void;
 }

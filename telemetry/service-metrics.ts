@@ -2,6 +2,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { BATCH_BYTES, BATCH_ENTRIES, LONG_SECONDS } from './buckets.ts';
 import type { ServiceMetrics } from './metrics.ts';
 import { createPersistMetrics } from './persist-metrics.ts';
+import { createRescueMetrics } from './rescue-metrics.ts';
 
 /** What the use cases of an API process tell. */
 export function createServiceMetrics(registry: Registry): ServiceMetrics {
@@ -36,21 +37,15 @@ export function createServiceMetrics(registry: Registry): ServiceMetrics {
     labelNames: ['partition'],
     registers,
   });
-  const rescues = new Counter({
-    name: 'holdfast_rescues_total',
-    help: 'What this process saw to because another had left it behind: a batch, a release, a workflow that was ended by hand.',
-    labelNames: ['what'],
-    registers,
-  });
   const around = new Counter({
     name: 'holdfast_writes_around_redis_total',
     help: 'Writes that went to PostgreSQL past a Redis that was out of reach.',
     registers,
   });
-  for (const what of ['batch-adopted', 'release-redone', 'workflow-restarted']) rescues.inc({ what }, 0);
 
   return {
     ...createPersistMetrics(registry),
+    ...createRescueMetrics(registry),
     read: (collection, outcome) => reads.inc({ collection, outcome }),
     queued(batch) {
       entries.observe(batch.entries);
@@ -58,7 +53,6 @@ export function createServiceMetrics(registry: Registry): ServiceMetrics {
       queueing.observe(batch.seconds);
     },
     recovered: (partition) => recoveries.inc({ partition }),
-    rescued: (what) => rescues.inc({ what }),
     wroteAroundRedis: () => around.inc(),
   };
 }

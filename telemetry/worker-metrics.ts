@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { WorkerMetrics } from './metrics.ts';
 import { createPersistMetrics } from './persist-metrics.ts';
+import { createRescueMetrics } from './rescue-metrics.ts';
 
 /** @param options.process also CPU, memory, garbage collection and event loop of this process: once in a process. */
 export function createWorkerMetrics(options: {
@@ -15,6 +16,7 @@ export function createWorkerMetrics(options: {
   });
   return {
     ...createPersistMetrics(registry),
+    ...createRescueMetrics(registry),
     releaseFailed: () => releases.inc(),
     scrape: () => registry.metrics(),
   };

@@ -114,7 +114,7 @@ export async function runWorker({
             }),
           invalidate: ({ partition, entries }) => invalidateEntries(redis, partition, entries),
         }),
-        ...createMaintenance({ environment, db: database.db, redis, temporal }),
+        ...createMaintenance({ environment, db: database.db, redis, temporal, metrics, log: logger }),
       },
     });
     const ended = worker.run();

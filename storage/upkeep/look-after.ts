@@ -27,12 +27,13 @@ export type SweepNews =
       readonly batch: ConfirmedBatch;
       readonly outcome: 'persisted' | 'refused';
     }
-  /** A workflow had ended with its writes inside (terminated, failed): they are queued again, in another run. */
+  /** A workflow had ended with its writes inside (terminated, failed, reset): they are queued again, in another run. */
   | {
       readonly found: 'ended-batch';
       readonly batch: ConfirmedBatch;
       readonly newRunId: string;
-      readonly writes: number;
+      /** Where this process started the run; `undefined`: a reset did, or another process, which may have died since. */
+      readonly writes?: number;
     }
   /** Index entries named batches that nobody has: they are removed. */
   | { readonly found: 'dangling'; readonly entries: number }
@@ -77,9 +78,8 @@ async function examine(deps: SweepDeps, epoch: Epoch, batch: ConfirmedBatch): Pr
   const again = await queueAgain(temporal, batch, deadlineMs);
   if (again === undefined) return;
   crashPoint('before-rerun');
-  // Of several that do this at once, one is the first to record it.
-  const first = await recordRerun(redis, { partition, epoch }, batch, again.runId);
-  if (first && again.restarted !== undefined) {
+  // Of several that do this at once, one is the first to record it, and tells, whoever started the run.
+  if (await recordRerun(redis, { partition, epoch }, batch, again.runId)) {
     tell({ found: 'ended-batch', batch, newRunId: again.runId, ...again.restarted });
   }
 }

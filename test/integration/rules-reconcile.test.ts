@@ -1,11 +1,13 @@
 import { sql } from 'kysely';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { PruneDeps } from '../../activities/prune-tombstones.ts';
 import { prune } from '../../activities/prune-tombstones.ts';
-import { type ReconcileResult, reconcile } from '../../activities/reconcile-index.ts';
+import { type ReconcileDeps, type ReconcileResult, reconcile } from '../../activities/reconcile-index.ts';
 import { slotWorkflowId } from '../../config/temporal-names.ts';
 import { until } from '../../dev/until.ts';
 import { startSweeper } from '../../service/sweeper.ts';
+import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
+import { sumOf } from '../support/prometheus-text.ts';
 import { CARTS, cached, createWorld, type Part, type World, within } from './rules-fixture.ts';
 
 let world: World;
@@ -16,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const pass = (deps: Partial<PruneDeps> = {}): Promise<ReconcileResult> =>
+const pass = (deps: Partial<ReconcileDeps> = {}): Promise<ReconcileResult> =>
   reconcile({ ...part.ctx, ...deps }, new AbortController().signal);
 const handle = () => part.ctx.temporal.client.workflow.getHandle(slotWorkflowId(0, 0));
 const recorded = async () => Object.entries(await world.raw.hgetall('hf:{p00}:sent'));
@@ -42,7 +44,22 @@ test('a pass finds nothing to do where batches are on their way, and says what h
 test('a pass queues a terminated batch again, redoes a lost release, and removes what names no batch', async () => {
   await queuedBatch();
   await handle().terminate('by a test');
-  expect(await pass()).toEqual({ ...NOTHING, batches: 1, queuedAgain: 1 });
+  const metrics = createWorkerMetrics({ process: false });
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const { runId: endedRunId } = await handle().describe();
+  expect(await pass({ metrics, log })).toEqual({ ...NOTHING, batches: 1, queuedAgain: 1 });
+  // No API process will find it any more: the worker tells, as they do.
+  expect(sumOf(await metrics.scrape(), 'holdfast_rescues_total', '"workflow-restarted"')).toBe(1);
+  expect(lines).toEqual([
+    expect.objectContaining({
+      level: 40,
+      workflowId: slotWorkflowId(0, 0),
+      endedRunId,
+      writes: 1,
+      msg: expect.stringContaining('ended with its writes inside'),
+    }),
+  ]);
   expect((await recorded())[0]?.[1]).toContain((await handle().describe()).runId);
 
   // Its release is lost: Redis has the records that it had before.
@@ -58,6 +75,20 @@ test('a pass queues a terminated batch again, redoes a lost release, and removes
   expect(await recorded()).toEqual([]);
   expect(await world.raw.hlen('hf:{p00}:index')).toBe(0);
   expect(await pass()).toEqual(NOTHING);
+});
+
+test('that a batch was ended is told by whoever records its new run, also where another process started that and died', async () => {
+  await queuedBatch();
+  await handle().terminate('by a test');
+  const dying = await world.part();
+  dying.before('rerun', () => {
+    throw new Error('the process died');
+  });
+  await reconcile(dying.ctx, new AbortController().signal);
+  const metrics = createWorkerMetrics({ process: false });
+  expect(await pass({ metrics })).toEqual({ ...NOTHING, batches: 1, queuedAgain: 1 });
+  expect(sumOf(await metrics.scrape(), 'holdfast_rescues_total', '"workflow-restarted"')).toBe(1);
+  expect((await recorded())[0]?.[1]).toContain((await handle().describe()).runId);
 });
 
 test('passes and the sweepers of processes that run at once queue a batch again once', async () => {
