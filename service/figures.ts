@@ -26,11 +26,13 @@ export function createFigures(deps: {
   return async () => {
     const [dependencies = [], summary] = await Promise.all([inTime(deps.health), inTime(deps.summary)]);
     const deadLetters = summary?.deadLetters?.dead;
+    const draining = summary?.draining;
     return {
       // No dependency: whether operators find batches in Temporal is for readiness to say, and wakes nobody.
       dependencies: dependencies.filter(({ dependency }) => dependency !== 'search-attributes'),
       partitions: summary?.partitions.flatMap(figuresOf) ?? [],
       ...(deadLetters === undefined ? {} : { deadLetters }),
+      ...(typeof draining === 'boolean' ? { draining } : {}),
     };
   };
 }

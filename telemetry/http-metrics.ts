@@ -2,6 +2,17 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { SHORT_SECONDS } from './buckets.ts';
 import type { HttpMetrics } from './metrics.ts';
 
+/** The codes that alerts and dashboards look at: a series that appears with its first count has no increase yet. */
+const FROM_THE_START = [
+  'queue-full',
+  'draining',
+  'dependency-unavailable',
+  'rate-limited',
+  'outcome-unknown',
+  'internal',
+  'overloaded',
+];
+
 /** Requests by route, and the problems that were answered. */
 export function createHttpMetrics(registry: Registry): Pick<HttpMetrics, 'route' | 'problem'> {
   const registers = [registry];
@@ -18,10 +29,7 @@ export function createHttpMetrics(registry: Registry): Pick<HttpMetrics, 'route'
     labelNames: ['code'],
     registers,
   });
-  // What alerts look at is there from the start: a series that appears with its first count has no increase yet.
-  for (const code of ['queue-full', 'rate-limited', 'outcome-unknown', 'internal', 'overloaded']) {
-    problems.inc({ code }, 0);
-  }
+  for (const code of FROM_THE_START) problems.inc({ code }, 0);
 
   return {
     problem: (code) => problems.inc({ code }),

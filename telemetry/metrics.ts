@@ -68,6 +68,8 @@ export interface WorkerMetrics extends PersistMetrics, RescueMetrics {
 export interface SharedFigures {
   readonly dependencies: readonly { readonly dependency: string; readonly ok: boolean }[];
   readonly partitions: readonly PartitionFigures[];
+  /** Whether an operator lets the queue empty, so that write-behind writes are refused. */
+  readonly draining?: boolean;
   /** Writes that PostgreSQL refused and nobody has decided on. */
   readonly deadLetters?: number;
 }

@@ -11,7 +11,7 @@ export function createSharedGauges(registry: Registry): (figures: SharedFigures)
     new Gauge({ name, help: `${help} The same on every process: use max().`, labelNames, registers });
   const up = new Gauge({
     name: 'holdfast_dependency_up',
-    help: 'Whether a dependency answers this process, and takes writes: use min(), since one may be cut off alone.',
+    help: 'Whether a dependency answers this process, and is none that refuses all writes, as a replica does (a Redis at its memory limit is up): use min(), since one may be cut off alone.',
     labelNames: ['dependency'],
     registers,
   });
@@ -47,12 +47,17 @@ export function createSharedGauges(registry: Registry): (figures: SharedFigures)
     'holdfast_dead_letters_waiting',
     'Writes that PostgreSQL refused and nobody has decided on.',
   );
-  const all = [up, pending, staged, batches, oldest, slots, inUse, epoch, dead];
+  const draining = gauge(
+    'holdfast_draining',
+    'Whether a drain holds, so that write-behind writes are refused.',
+  );
+  const all = [up, pending, staged, batches, oldest, slots, inUse, epoch, dead, draining];
 
-  return ({ dependencies, partitions, deadLetters }) => {
+  return ({ dependencies, partitions, deadLetters, draining: drains }) => {
     // What could not be learnt has no value: an old one, or 0, would look as if all were well.
     for (const one of all) one.reset();
     dead.remove();
+    draining.remove();
     for (const { dependency, ok } of dependencies) up.set({ dependency }, ok ? 1 : 0);
     for (const one of partitions) {
       const { partition } = one;
@@ -65,5 +70,6 @@ export function createSharedGauges(registry: Registry): (figures: SharedFigures)
       epoch.set({ partition }, one.epoch);
     }
     if (deadLetters !== undefined) dead.set(deadLetters);
+    if (drains !== undefined) draining.set(drains ? 1 : 0);
   };
 }

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HoldfastError } from '../../domain/errors.ts';
 import { testKey } from '../support/api-key.ts';
+import { sumOf } from '../support/prometheus-text.ts';
 import { startApi } from './fixture.ts';
 
 const CART = '/v1/collections/carts/entries/secret-key';
@@ -50,6 +53,19 @@ test('requests are counted by the template of their route, method and status, ne
   expect(text).not.toMatch(/secret/);
 });
 
+test('every code that an alert looks at is counted from the start, so that its first answer is an increase', async () => {
+  const { request } = await startApi();
+  const text = await (await request('GET', '/metrics')).text();
+  const alerts = readFileSync(join(import.meta.dirname, '../../deploy/prometheus/alerts.yml'), 'utf8');
+  const codes = [...alerts.matchAll(/holdfast_http_problems_total\{code="([a-z-]+)"\}/g)].map((m) => m[1]);
+  expect(codes).toContain('dependency-unavailable');
+  // The runbook names it.
+  codes.push('draining');
+  for (const code of codes) {
+    expect(sumOf(text, 'holdfast_http_problems_total', `code="${code}"`), code).toBe(0);
+  }
+});
+
 test('problems within the answer to a batch are counted, too', async () => {
   const { request, holdfast } = await startApi();
   holdfast.before = ({ key }) => {
@@ -75,11 +91,12 @@ test('what could not be learnt has no value, not an old one and not 0', async ()
     slotsInUse: 1,
   };
   const dependencies = [{ dependency: 'redis', ok: true }];
-  holdfast.figures = async () => ({ dependencies, partitions: [figures], deadLetters: 4 });
+  holdfast.figures = async () => ({ dependencies, partitions: [figures], deadLetters: 4, draining: true });
   const known = await (await request('GET', '/metrics')).text();
   expect(known).toMatch(/^holdfast_oldest_unpersisted_seconds\{partition="0"\} 12.5$/m);
   expect(known).toMatch(/^holdfast_open_batches\{partition="0",state="retrying"\} 1$/m);
   expect(known).toMatch(/^holdfast_dead_letters_waiting 4$/m);
+  expect(known).toMatch(/^holdfast_draining 1$/m);
 
   holdfast.figures = async () => ({ dependencies: [{ dependency: 'redis', ok: false }], partitions: [] });
   // One look serves all scrapes of a second.
@@ -89,6 +106,7 @@ test('what could not be learnt has no value, not an old one and not 0', async ()
   const unknown = await (await request('GET', '/metrics')).text();
   expect(unknown).not.toMatch(/^holdfast_oldest_unpersisted_seconds\{/m);
   expect(unknown).not.toMatch(/^holdfast_dead_letters_waiting \d/m);
+  expect(unknown).not.toMatch(/^holdfast_draining \d/m);
   // So many should be told of.
   for (const text of [known, unknown]) expect(text).toMatch(/^holdfast_partitions 2$/m);
 });

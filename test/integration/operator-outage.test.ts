@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
+import { sumOf } from '../support/prometheus-text.ts';
 import { type PostgresTestServer, startPostgres } from '../support/services-postgres.ts';
 import { type Answer, call, entryUrl, type System, startSystem } from '../support/system.ts';
 
@@ -191,6 +192,8 @@ test('a drain on one process refuses on the other, also when Redis lost its memo
   expect([ready.status, ready.json.draining]).toEqual([200, true]);
   expect((await ops('POST', 'flush')).json).toEqual({ persisted: true, left: [] });
   expect(await until(async () => (await summary()).draining, { what: 'the summary says so' })).toBe(true);
+  const figure = async () => sumOf((await call('GET', `${system.url}/metrics`)).text, 'holdfast_draining');
+  await until(async () => (await figure()) === 1, { what: 'the figure that an alert looks at' });
 
   await system.redis.restart({ keepData: false });
   for (const api of [1, 0]) {

@@ -1,12 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { until } from '../../dev/until.ts';
+import { parseSamples, sumOf } from '../support/prometheus-text.ts';
 import { call, entryUrl, type System, startSystem } from '../support/system.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const read = (...path: string[]) => readFileSync(join(ROOT, ...path), 'utf8');
+const rules = parse(read('deploy', 'prometheus', 'alerts.yml')) as {
+  groups: { rules: { alert: string; expr: string }[] }[];
+};
+const alert = rules.groups
+  .flatMap((group) => group.rules)
+  .find((rule) => rule.alert === 'HoldfastRefusedWithoutOutage') ?? { expr: '' };
+const runbook = read('docs', 'operations.md');
+const REFUSALS = ['holdfast_http_problems_total', 'code="dependency-unavailable"'] as const;
 
 describe.each(['noeviction', 'volatile-lru'])('Redis at its memory limit, maxmemory-policy %s', (policy) => {
   let system: System;
   let raw: Redis;
   const order = (key: string) => entryUrl(system.url, 'orders', key);
   const cart = (key: string) => entryUrl(system.url, 'carts', key);
+  const scrape = async () => (await call('GET', `${system.url}/metrics`)).text;
+  const refusals = async () => sumOf(await scrape(), ...REFUSALS);
+  const dependencies = (text: string) =>
+    parseSamples(text).filter(({ name }) => name === 'holdfast_dependency_up');
   beforeAll(async () => {
     system = await startSystem({ redis: { settings: ['--maxmemory-policy', policy] } });
     raw = new Redis(system.redis.url);
@@ -38,6 +58,7 @@ describe.each(['noeviction', 'volatile-lru'])('Redis at its memory limit, maxmem
   });
 
   test('write-behind is refused and says why; reads are served', async () => {
+    const before = (await refusals()) ?? 0;
     for (const refused of [
       await call('PUT', cart('known'), { body: '"after"' }),
       await call('POST', `${entryUrl(system.url, 'page-views', 'p')}/increment`),
@@ -52,6 +73,16 @@ describe.each(['noeviction', 'volatile-lru'])('Redis at its memory limit, maxmem
     }
     expect((await call('GET', cart('known'))).text).toBe('"before"');
     expect((await call('GET', cart('unknown'))).status).toBe(404);
+    // No dependency is down: what tells somebody is the alert that the runbook has for it.
+    expect((await call('GET', `${system.url}/readyz`)).json.status).toBe('ready');
+    await until(async () => dependencies(await scrape()).every(({ value }) => value === 1), {
+      what: 'every dependency to be told up',
+    });
+    expect(await refusals()).toBe(before + 2);
+    expect(alert.expr).toContain(`${REFUSALS[0]}{${REFUSALS[1]}}`);
+    expect(runbook).toMatch(
+      /a full Redis refuses.*`dependency-unavailable` answers grow.*#holdfastrefusedwithoutoutage/,
+    );
   });
 
   test('once there is room again, everything works, from the cache too', async () => {
