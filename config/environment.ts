@@ -161,7 +161,7 @@ const schema = z.object({
    * at when it has been in Temporal for twice as long.
    */
   SWEEP_INTERVAL_MS: integer(5_000, 100, 600_000),
-  /** The largest difference between any two clocks (API, Redis, PostgreSQL) that is tolerated. */
+  /** The largest difference between any two clocks (API, Redis, PostgreSQL, Temporal) that is tolerated. */
   CLOCK_TOLERANCE_MS: integer(500, 1, 60_000),
   /** How often the whole pending index is walked through by the schedule of that, beside the sweeps of every process. */
   RECONCILE_INTERVAL_MS: integer(600_000, 1_000, 7 * 86_400_000),

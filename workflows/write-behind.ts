@@ -53,7 +53,9 @@ function refuse(message: string, type: Refusal = 'refused'): never {
 /** The checks of both updates. Runs in validators: what it refuses leaves no trace in the history. */
 function validate(request: { readonly notAfter?: number } | undefined, budgetBytes: number): void {
   if (request?.notAfter !== undefined && Date.now() > request.notAfter) {
-    refuse('This request arrived after its deadline. Nothing was changed.');
+    refuse(
+      'This request arrived after its deadline, by the clock of Temporal. Nothing was changed. Where every repetition says so, the clocks of Temporal and of the API process differ: set them right.',
+    );
   }
   if (workflowInfo().historySize > budgetBytes) {
     refuse('This batch was restarted so often that its history is nearly full. It goes on trying by itself.');
