@@ -5,6 +5,7 @@ import { createBatches } from '../../service/operations/batches.ts';
 import { createSummary } from '../../service/operations/summary.ts';
 import { createNamespace } from '../support/services.ts';
 import { CARTS, cached, createWorld, type Part, type World, within } from './rules-fixture.ts';
+import { sealOnly } from './rules-steps.ts';
 
 let world: World;
 let part: Part;
@@ -73,4 +74,24 @@ test('a batch that Redis names and Temporal does not know counts, with its age, 
   await expect(showBatch(slotWorkflowId(0, 1), { after: 0, limit: 1 }, soon())).rejects.toMatchObject({
     message: expect.stringMatching(/^No batch /),
   });
+});
+
+test('of a batch that has yet to reach Temporal it is said so, and not that it is settled', async () => {
+  await part.behind.write(CARTS, 'k', '1', cached());
+  const { batch } = await sealOnly(part);
+  const { ctx, epochs } = part;
+  const workflowId = slotWorkflowId(0, 0);
+  const { listBatches, showBatch, retryBatch } = createBatches(ctx);
+  const soon = () => ({ deadlineAt: within(20_000) });
+  expect((await listBatches({ after: '', limit: 10 }, soon())).batches).toMatchObject([
+    { workflowId, batchId: batch.id, state: 'staged' },
+  ]);
+  const why = {
+    code: 'batch-not-found',
+    message: expect.stringMatching(/is staged in Redis.*offered to Temporal again by itself/),
+  };
+  await expect(showBatch(workflowId, { after: 0, limit: 1 }, soon())).rejects.toMatchObject(why);
+  await expect(retryBatch(workflowId, { by: 'a test' }, soon())).rejects.toMatchObject(why);
+  const discarding = { entries: [{ collection: 'carts', key: 'k' }], reason: 'a test', by: 'a test' };
+  await expect(createDiscardWrites(ctx, epochs)(workflowId, discarding, soon())).rejects.toMatchObject(why);
 });
