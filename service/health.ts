@@ -7,26 +7,14 @@ import { withDeadline } from '../storage/temporal/errors.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { DependencyHealth } from './holdfast.ts';
+import { impactOf, type Outage } from './impact.ts';
 import { createSearchAttributeCheck } from './search-attribute-health.ts';
 import type { TopologyGate } from './topology-gate.ts';
 
 const CHECK_MS = 1_500;
 
-/** What is lost while a dependency is away, for operators and readiness checks. */
-const IMPACT = {
-  redis:
-    'Documents are written straight to PostgreSQL, slowly; write-behind counters and conditional writes are refused; reads are merged from workflows and PostgreSQL.',
-  postgres:
-    'Write-through writes are refused; write-behind writes are queued; reads are answered from the cache and the queue.',
-  temporal: 'Write-behind writes are persisted directly; reads that miss the cache may be refused.',
-  'search-attributes':
-    'Everything works; batches cannot be found by state, collection or error in the Temporal Web UI.',
-  workers: 'Write-behind writes are queued and not yet persisted; reads are unaffected.',
-} as const;
-
-/** Redis answers, and runs no script: without a replica that it must have, as a replica, while it loads its data. */
-const REDIS_REFUSES =
-  'Redis refuses writes, so they are refused here; reads are merged from workflows and PostgreSQL.';
+/** How one dependency is, before it is known what else is down. */
+type Checked = Omit<DependencyHealth, 'impact'> & { readonly refuses?: boolean };
 
 /**
  * Asks every dependency at once, each within a second and a half. Redis and PostgreSQL are asked for what a write needs: there
@@ -50,26 +38,25 @@ export function createHealth(
   async function check(
     dependency: DependencyHealth['dependency'],
     ask: () => Promise<unknown>,
-  ): Promise<DependencyHealth> {
+  ): Promise<Checked> {
     try {
       await beforeDeadline(once(dependency, ask), performance.now() + CHECK_MS);
-      return { dependency, ok: true, problem: '', impact: '' };
+      return { dependency, ok: true, problem: '' };
     } catch (error) {
       const problem =
         error instanceof Error && 'code' in error && error.code === 'deadline-exceeded'
           ? 'no answer in time'
           : describeError(error);
-      const refused = error instanceof RedisUnavailable && !(error instanceof RedisUnreachable);
-      return { dependency, ok: false, problem, impact: refused ? REDIS_REFUSES : IMPACT[dependency] };
+      const refuses = error instanceof RedisUnavailable && !(error instanceof RedisUnreachable);
+      return { dependency, ok: false, problem, refuses };
     }
   }
 
   /** Until then, this process does not know how the data are laid out, whatever else is well. */
-  async function postgres(): Promise<DependencyHealth> {
+  async function postgres(): Promise<Checked> {
     const problem = topology.problem();
     if (problem === undefined) return check('postgres', () => requireWritable(ctx.db));
-    const impact = 'Nothing is served until PostgreSQL was reached once.';
-    return { dependency: 'postgres', ok: false, problem, impact, stopsAll: true };
+    return { dependency: 'postgres', ok: false, problem, stopsAll: true };
   }
 
   const searchAttributes = createSearchAttributeCheck(ctx);
@@ -90,8 +77,8 @@ export function createHealth(
     if (!alive) throw new Error('no worker polls the task queue');
   }
 
-  return () =>
-    Promise.all([
+  return async () => {
+    const checked = await Promise.all([
       // Of any partition: the script is one that writes, for Redis, whatever the epoch is.
       check('redis', () => currentEpoch(ctx.redis, 0)),
       postgres(),
@@ -101,6 +88,20 @@ export function createHealth(
       check('workers', workers),
       check('search-attributes', searchAttributes),
     ]);
+    return withImpacts(checked);
+  };
+}
+
+function withImpacts(checked: readonly Checked[]): readonly DependencyHealth[] {
+  const outage: Outage = {
+    down: new Set(checked.filter(({ ok }) => !ok).map(({ dependency }) => dependency)),
+    redisRefuses: checked.some(({ refuses }) => refuses),
+    notBegun: checked.some(({ stopsAll }) => stopsAll),
+  };
+  return checked.map(({ refuses, ...one }) => ({
+    ...one,
+    impact: one.ok ? '' : impactOf(one.dependency, outage),
+  }));
 }
 
 /** @throws Error where the server is a standby, or its transactions may only read; errors of `pg`. */

@@ -108,7 +108,7 @@ export interface DependencyHealth {
   readonly ok: boolean;
   /** Empty where all is well: what is wrong, without secrets. */
   readonly problem: string;
-  /** What still works without it, in a sentence. Empty where all is well. */
+  /** What still works without it and whatever else is down, in a sentence. Empty where all is well. */
   readonly impact: string;
   /** Nothing works without it. */
   readonly stopsAll?: true;

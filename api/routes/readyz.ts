@@ -21,7 +21,8 @@ export const readyz: Route = {
     id: 'getReadiness',
     tag: 'Probes',
     summary: 'Whether requests should come to this process',
-    description: 'Each dependency, what is wrong with it, and what still works without it.',
+    description:
+      'Each dependency, what is wrong with it, and what still works without it and whatever else is down.',
     answers: {
       200: { description: '`ready` or `degraded`.', schema: readiness },
       503: { description: '`unavailable` or `stopping`: requests should go elsewhere.', schema: readiness },

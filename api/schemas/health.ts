@@ -6,7 +6,9 @@ const dependencyHealth = z
     dependency: z.enum(['redis', 'temporal', 'postgres', 'workers', 'search-attributes']),
     ok: z.boolean(),
     problem: z.string().meta({ description: 'What is wrong, without secrets. Empty where all is well.' }),
-    impact: z.string().meta({ description: 'What still works without it. Empty where all is well.' }),
+    impact: z.string().meta({
+      description: 'What still works without it and whatever else is down. Empty where all is well.',
+    }),
     stopsAll: z.literal(true).exactOptional().meta({ description: 'Nothing works without it.' }),
   })
   .meta({
