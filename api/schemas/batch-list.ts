@@ -25,6 +25,10 @@ const listed = {
   oldestWriteAt: time.nullable(),
   startedAt: time.nullable(),
   attempts: count,
+  paused: z.boolean().meta({
+    description:
+      'Somebody paused its attempts, in the Temporal Web UI or by command: it goes on when unpaused.',
+  }),
   lastError: z
     .object({
       at: time,
@@ -34,7 +38,9 @@ const listed = {
       message: z.string(),
     })
     .nullable(),
-  nextAttemptAt: time.nullable().meta({ description: '`null` while an attempt is under way.' }),
+  nextAttemptAt: time
+    .nullable()
+    .meta({ description: '`null` while an attempt is under way, and where none is planned.' }),
   uiUrl: z.string().nullable().meta({ description: 'Its page in the Temporal Web UI.' }),
 };
 

@@ -1,4 +1,5 @@
-import { clock, count, duration, until } from '../model/format.ts';
+import { attemptsInWords, whyInWords } from '../model/batch-words.ts';
+import { clock, count, duration } from '../model/format.ts';
 import type { Batch } from '../model/wire.ts';
 import { ActionButton } from './action-button.tsx';
 import { useNow } from './use-now.ts';
@@ -14,7 +15,7 @@ interface Props {
 /** One batch in trouble. */
 export function BatchRow({ batch, onRetry, onDone, onDiscard }: Props) {
   const now = useNow();
-  const { workflowId, partition, collections, state, attempts, entries, oldestWriteAt, lastError } = batch;
+  const { workflowId, partition, collections, state, entries, oldestWriteAt, lastError } = batch;
   const age = oldestWriteAt === null ? null : Math.max(0, (now - Date.parse(oldestWriteAt)) / 1_000);
   return (
     <tr>
@@ -27,9 +28,7 @@ export function BatchRow({ batch, onRetry, onDone, onDiscard }: Props) {
       </th>
       <td data-label="State">
         <b class={`state ${state}`}>{state}</b>
-        <small>
-          {count(attempts)} tried, next {until(batch.nextAttemptAt, now)}
-        </small>
+        <small>{attemptsInWords(batch, now)}</small>
       </td>
       <td data-label="Waits">
         {duration(age)}
@@ -37,7 +36,7 @@ export function BatchRow({ batch, onRetry, onDone, onDiscard }: Props) {
       </td>
       <td data-label="Why">
         {lastError === null ? (
-          'No failed attempt: does a worker run?'
+          whyInWords(batch)
         ) : (
           <>
             <b>{lastError.type}</b> {lastError.message} <small>at {clock(lastError.at)}</small>

@@ -25,8 +25,10 @@ export interface ListedBatch {
   readonly startedAt: Date | null;
   /** Of what it waits for, the one under way included; 0 where it waits for nothing. */
   readonly attempts: number;
+  /** Somebody paused the attempts: there is no next one before they are unpaused. */
+  readonly paused: boolean;
   readonly lastError: BatchFailure | null;
-  /** `null` while an attempt is under way. */
+  /** `null` while an attempt is under way, and where none is planned. */
   readonly nextAttemptAt: Date | null;
   /** Its page in the Temporal Web UI; `null` where Temporal is not known to have it. */
   readonly uiUrl: string | null;

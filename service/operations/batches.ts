@@ -58,7 +58,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
   }
 
   function listed({ partition }: SlotRun, batch: DescribedBatch): ListedBatch {
-    const { workflowId, runId, batchId, state, entries, collections, startedAt, attempts } = batch;
+    const { workflowId, runId, batchId, state, entries, collections, startedAt, attempts, paused } = batch;
     const oldestWriteAt = batch.oldestVersion === null ? null : timeOfVersion(batch.oldestVersion);
     return {
       workflowId,
@@ -71,6 +71,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
       oldestWriteAt,
       startedAt,
       attempts,
+      paused,
       lastError: batch.failure,
       nextAttemptAt: batch.nextAttemptAt,
       uiUrl: uiUrl(workflowId, runId),
@@ -189,6 +190,7 @@ function unseenBatch(
     state,
     ...unknown,
     attempts: 0,
+    paused: false,
     uiUrl: null,
   };
 }

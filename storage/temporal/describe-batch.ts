@@ -38,8 +38,10 @@ export interface DescribedBatch {
   readonly oldestVersion: Version | null;
   /** Attempts of what it waits for, the one under way included; 0 where it waits for nothing. */
   readonly attempts: number;
+  /** Somebody paused them: there is no next one before they are unpaused. */
+  readonly paused: boolean;
   readonly failure: BatchFailure | null;
-  /** `null` while an attempt is under way. */
+  /** `null` while an attempt is under way, and where none is planned. */
   readonly nextAttemptAt: Date | null;
 }
 
@@ -117,6 +119,7 @@ export async function describeBatch(
       collections: typedSearchAttributes.get(SEARCH_ATTRIBUTES.collections) ?? null,
       oldestVersion: typeof memo?.oldest === 'number' ? memo.oldest : null,
       attempts: activity?.attempt ?? 0,
+      paused: activity?.paused ?? false,
       failure: await failureOf(temporal, workflowId, activity),
       nextAttemptAt: time(activity?.nextAttemptScheduleTime),
     };

@@ -43,6 +43,8 @@ const activity = async () => (await handle().describe()).raw.pendingActivities?.
 const read = async () => (await part.reader.read(CARTS, 'k', { deadlineAt: within(20_000) })).state.value;
 const recorded = async () => Object.values(await world.raw.hgetall('hf:{p00}:sent'));
 
+const described = () => describeBatch(part.ctx.temporal, { partition: 0, slot: 0, deadlineMs: 5_000 });
+
 async function rows(): Promise<string[]> {
   const found = await sql<{ key: string }>`SELECT key FROM documents`.execute(part.ctx.db);
   return found.rows.map(({ key }) => key);
@@ -100,6 +102,7 @@ test('pausing the activity holds the batch back with nothing lost; it is read al
     await service().pauseActivity({ ...place(), id, reason: 'maintenance' });
     await until(async () => (await activity())?.paused, { what: 'the pause', timeoutMs: 20_000 });
     const { attempt } = (await activity()) ?? {};
+    expect(await described()).toMatchObject({ state: 'retrying', paused: true });
     await mend();
     await world.raw.del('hf:{p00}:e:carts/k');
     expect(await read()).toBe('"precious"');
@@ -147,7 +150,6 @@ test('failing the activity by hand does not give the batch up: it waits as stuck
 }, 60_000);
 
 test('failed by hand once more it waits without an activity, and is called stuck still', async () => {
-  const described = () => describeBatch(part.ctx.temporal, { partition: 0, slot: 0, deadlineMs: 5_000 });
   await world.withWorker(async () => {
     let last = await retrying();
     const { namespace } = place();
@@ -174,7 +176,7 @@ test('failed by hand once more it waits without an activity, and is called stuck
       expect((await described())?.state).toBe('stuck');
       await fail(last);
       await until(async () => (await activity()) === undefined, { what: 'no activity', timeoutMs: 20_000 });
-      expect(await described()).toMatchObject({ state: 'stuck', attempts: 0 });
+      expect(await described()).toMatchObject({ state: 'stuck', attempts: 0, paused: false });
     });
     await mend();
     await handle().executeUpdate('retryNow');

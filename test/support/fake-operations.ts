@@ -45,6 +45,7 @@ export const FAKE_BATCH: ListedBatch = {
   oldestWriteAt: new Date(1_790_000_000_000),
   startedAt: new Date(1_790_000_000_200),
   attempts: 4,
+  paused: false,
   lastError: { at: new Date(1_790_000_010_000), type: 'unreachable', message: 'connect ECONNREFUSED' },
   nextAttemptAt: new Date(1_790_000_018_000),
   uiUrl: 'http://127.0.0.1:8233/namespaces/default/workflows/write-behind%3Ap00%3As03/0198-run/history',
