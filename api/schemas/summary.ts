@@ -29,9 +29,17 @@ const batches = z
     stuck: count.meta({ description: 'Refused by PostgreSQL for a reason that a person must mend.' }),
     releasing: count.meta({ description: 'In PostgreSQL; Redis is being told.' }),
     ended: count.meta({ description: 'The workflow was terminated or failed; the writes are queued again.' }),
-    unknown: count.meta({ description: 'In Temporal, and not looked at yet.' }),
+    unknown: count.meta({ description: 'Given to Temporal; not looked at yet, or `notInTemporal`.' }),
   })
   .meta({ id: 'BatchCounts', description: 'Batches by where they stand.' });
+
+const newestErrors = z
+  .object({
+    retrying: batchTrouble.nullable(),
+    stuck: batchTrouble.nullable(),
+    releasing: batchTrouble.nullable(),
+  })
+  .meta({ id: 'NewestErrors', description: 'The newest failed attempt of the batches of each state.' });
 
 const waiting = {
   draining: z
@@ -47,9 +55,14 @@ const waiting = {
   slots: count,
   slotsInUse: count.nullable(),
   batches,
+  notInTemporal: count.meta({
+    description:
+      'Of the `unknown` batches those that Redis names and Temporal says it does not have: their writes may be lost.',
+  }),
   oldestWriteAt: time.nullable().meta({ description: '`null`: nothing waits, as far as is known.' }),
   oldestAgeSeconds: z.number().min(0).nullable(),
-  newestError: batchTrouble.nullable(),
+  newestError: batchTrouble.nullable().meta({ description: 'Of all batches.' }),
+  newestErrors,
   unknown: unknowns,
 };
 

@@ -1,6 +1,8 @@
+import { LOST_REMEDY } from './batch-words.ts';
 import type { Connection } from './follow.ts';
 import { count, counted, duration } from './format.ts';
-import type { Dependency, PartitionSummary, Summary } from './wire.ts';
+import { unknownInWords, waitingInWords } from './summary-words.ts';
+import type { Dependency, Summary } from './wire.ts';
 
 /** `good`: nothing to do. `busy`: writes are on their way. `warn`: a person should decide something. `bad`: act. */
 export type Level = 'good' | 'busy' | 'warn' | 'bad' | 'unknown';
@@ -46,53 +48,81 @@ function withoutSummary(connection: Connection): Verdict {
 }
 
 function verdictOfSummary(summary: Summary, down: readonly Dependency[]): Verdict {
-  const { batches, oldestAgeSeconds: age, newestError } = summary;
-  const waiting = waitingInWords(summary);
-  const cause = causeOf(summary, down);
-  const because = cause === '' ? '' : `: ${cause}`;
-  if (batches.stuck > 0) {
-    const stuck = `${counted(batches.stuck, 'batch', 'batches')} ${batches.stuck === 1 ? 'is' : 'are'} stuck`;
-    return {
-      level: 'bad',
-      sentence: `${stuck}${because}`,
-      detail: `${waiting}. Mend the cause, then retry: nothing is lost meanwhile.`,
-      title: `${batches.stuck} stuck`,
-      spoken: `${stuck}${because}`,
-    };
-  }
+  const { batches, notInTemporal, newestErrors, oldestAgeSeconds: age } = summary;
+  if (notInTemporal > 0) return lost(summary);
+  if (batches.stuck > 0) return stuck(summary, down);
   if (summary.allPersisted === true) return persisted(summary);
   if (summary.allPersisted === null && batches.retrying === 0) {
     const why = unknownInWords(summary.unknown);
     const sentence = 'Nobody can say whether everything is persisted.';
     return { level: 'unknown', sentence, detail: why, title: 'unknown', spoken: sentence };
   }
-  if ((batches.retrying > 0 && newestError !== null) || (age ?? 0) >= LATE_S) {
-    const title = age === null ? 'waiting' : `waiting ${duration(age)}`;
-    const spoken = `Writes are not reaching PostgreSQL${because}`;
-    return { level: 'bad', sentence: spoken, detail: `${waiting}. Nothing is lost.`, title, spoken };
+  if ((batches.retrying > 0 && newestErrors.retrying !== null) || (age ?? 0) >= LATE_S) {
+    return heldUp(summary, down);
   }
   const sentence = 'Writes are on their way.';
-  return { level: 'busy', sentence, detail: `${waiting}.`, title: 'on their way', spoken: sentence };
+  const detail = `${waitingInWords(summary)}.`;
+  return { level: 'busy', sentence, detail, title: 'on their way', spoken: sentence };
 }
 
-function waitingInWords({ pendingEntries, oldestAgeSeconds }: Summary): string {
-  const waiting =
-    pendingEntries === null
-      ? 'Nobody knows how many entries wait'
-      : `${counted(pendingEntries, 'entry', 'entries')} ${pendingEntries === 1 ? 'waits' : 'wait'}`;
-  return oldestAgeSeconds === null ? waiting : `${waiting}, the oldest for ${duration(oldestAgeSeconds)}`;
+/** Whoever waits here loses what could still be saved: before all else. */
+function lost(summary: Summary): Verdict {
+  const { notInTemporal: number, batches } = summary;
+  const them = `Temporal does not know ${counted(number, 'batch', 'batches')} that Redis gave it`;
+  const sentence = `${them}: ${number === 1 ? 'its' : 'their'} writes may be lost.`;
+  const besides = batches.stuck === 0 ? '' : ` ${stuckInWords(summary)}.`;
+  return {
+    level: 'bad',
+    sentence,
+    detail: `${waitingInWords(summary)}. ${LOST_REMEDY}${besides}`,
+    title: `${count(number)} not in Temporal`,
+    spoken: sentence,
+  };
 }
 
-/** How long the oldest write has waited. Where Redis did not say what waits, no age does not mean that nothing does. */
-export function oldestInWords({
-  pendingEntries,
-  oldestAgeSeconds,
-}: Pick<PartitionSummary, 'pendingEntries' | 'oldestAgeSeconds'>): string {
-  return oldestAgeSeconds === null && pendingEntries !== null ? 'none' : duration(oldestAgeSeconds);
+/** Why, is for PostgreSQL to say of these very batches: what is down besides did not bring it about. */
+function stuck(summary: Summary, down: readonly Dependency[]): Verdict {
+  const sentence = stuckInWords(summary);
+  const besides = down.length === 0 ? '' : ` Down now: ${downInWords(down)}.`;
+  return {
+    level: 'bad',
+    sentence,
+    detail: `${waitingInWords(summary)}. Mend the cause, then retry: nothing is lost meanwhile.${besides}`,
+    title: `${count(summary.batches.stuck)} stuck`,
+    spoken: sentence,
+  };
 }
 
-function persisted({ deadLetters }: Summary): Verdict {
-  const dead = deadLetters?.dead ?? 0;
+function stuckInWords({ batches, newestErrors }: Summary): string {
+  const them = `${counted(batches.stuck, 'batch', 'batches')} ${batches.stuck === 1 ? 'is' : 'are'} stuck`;
+  return newestErrors.stuck === null ? them : `${them}: ${errorInWords(newestErrors.stuck)}`;
+}
+
+/** What is down now comes before what an attempt met a while ago. */
+function heldUp(summary: Summary, down: readonly Dependency[]): Verdict {
+  const { oldestAgeSeconds: age, newestErrors, unknown } = summary;
+  const { retrying } = newestErrors;
+  const error = retrying === null ? '' : errorInWords(retrying);
+  const cause = downInWords(down) || error || unknownInWords(unknown);
+  const sentence = `Writes are not reaching PostgreSQL${cause === '' ? '' : `: ${cause}`}`;
+  const isSaid = retrying === null || cause.includes(retrying.message);
+  const last = isSaid ? '' : ` The last attempt that failed: ${error}.`;
+  return {
+    level: 'bad',
+    sentence,
+    detail: `${waitingInWords(summary)}. Nothing is lost.${last}`,
+    title: age === null ? 'waiting' : `waiting ${duration(age)}`,
+    spoken: sentence,
+  };
+}
+
+function persisted({ deadLetters, unknown }: Summary): Verdict {
+  if (deadLetters === null) {
+    const sentence = 'Everything is persisted, but nobody can say whether dead letters wait.';
+    const detail = unknownInWords(unknown);
+    return { level: 'unknown', sentence, detail, title: 'dead letters unknown', spoken: sentence };
+  }
+  const { dead } = deadLetters;
   if (dead === 0) {
     const sentence = 'Everything is persisted.';
     return { level: 'good', sentence, detail: '', title: 'all persisted', spoken: sentence };
@@ -102,21 +132,15 @@ function persisted({ deadLetters }: Summary): Verdict {
   return { level: 'warn', sentence, detail: '', title: counted(dead, 'dead letter'), spoken: sentence };
 }
 
-/** What holds writes up, as far as anybody said. */
-function causeOf({ newestError, unknown }: Summary, down: readonly Dependency[]): string {
-  if (newestError !== null) return `${newestError.message} (${newestError.type})`;
-  const [first] = down;
-  if (first !== undefined) return `${first.dependency}: ${first.problem}`;
-  return unknownInWords(unknown);
+function errorInWords({ message, type }: NonNullable<Summary['newestError']>): string {
+  return `${message} (${type})`;
 }
 
-/** What did not answer, and why; empty where all did. */
-export function unknownInWords(unknown: Summary['unknown']): string {
-  return unknown.map(({ dependency, problem }) => `${dependency}: ${problem}`).join('; ');
-}
-
-/** The states of batches in words, those that there are; `none` where there are none. */
-export function batchesInWords(batches: Summary['batches']): string {
-  const some = Object.entries(batches).filter(([, number]) => number > 0);
-  return some.length === 0 ? 'none' : some.map(([state, number]) => `${count(number)} ${state}`).join(', ');
+/** Of the workers nothing is known where Temporal, which is asked for them, is down. */
+function downInWords(down: readonly Dependency[]): string {
+  const temporalIsDown = down.some(({ dependency }) => dependency === 'temporal');
+  return down
+    .filter(({ dependency }) => dependency !== 'workers' || !temporalIsDown)
+    .map(({ dependency, problem }) => `${dependency}: ${problem}`)
+    .join('; ');
 }

@@ -1,5 +1,5 @@
 import { bytes, count } from '../model/format.ts';
-import { batchesInWords, oldestInWords } from '../model/verdict.ts';
+import { batchesInWords, oldestInWords } from '../model/summary-words.ts';
 import type { Summary } from '../model/wire.ts';
 import { Section } from './section.tsx';
 

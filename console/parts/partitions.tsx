@@ -1,5 +1,5 @@
 import { count } from '../model/format.ts';
-import { batchesInWords, oldestInWords, unknownInWords } from '../model/verdict.ts';
+import { batchesInWords, oldestInWords, unknownInWords } from '../model/summary-words.ts';
 import type { PartitionSummary } from '../model/wire.ts';
 import { Section } from './section.tsx';
 import { Table } from './table.tsx';

@@ -1,7 +1,8 @@
 import type { PartitionOverview } from '../../storage/redis/overview.ts';
 import type { DescribedBatch } from '../../storage/temporal/describe-batch.ts';
 import type { SlotRun } from '../../storage/temporal/describe-slot.ts';
-import type { BatchCounts, BatchTrouble, PartitionSummary, Unknown } from './summary-types.ts';
+import { type Errors, newestOf, noErrors, troubleOf } from './newest-errors.ts';
+import type { BatchCounts, PartitionSummary, Unknown } from './summary-types.ts';
 
 /** A run that may hold writes, and when Temporal was known to have it, in µs since 1970: none of them is younger. */
 export type WaitingRun = SlotRun & { readonly confirmedAt?: number };
@@ -46,7 +47,7 @@ export function summarizePartition(found: Findings): PartitionSummary {
     unknown: 0,
   };
   let oldest = overview?.oldestStaged ?? Number.POSITIVE_INFINITY;
-  let newestError: BatchTrouble | null = null;
+  const errors = noErrors();
   let occupied = 0;
   let lost = 0;
   for (const { run, batch } of found.runs) {
@@ -62,7 +63,9 @@ export function summarizePartition(found: Findings): PartitionSummary {
     if (batch === 'none' || (overview === undefined && batch.state === 'done')) continue;
     occupied += 1;
     counts[batch.state === 'done' ? 'releasing' : batch.state] += 1;
-    newestError = newer(newestError, batch);
+    if (batch.state === 'retrying' || batch.state === 'stuck' || batch.state === 'releasing') {
+      errors[batch.state].push(...troubleOf(batch));
+    }
     if (batch.state === 'done' || batch.state === 'releasing') continue;
     oldest = Math.min(oldest, batch.oldestVersion ?? batch.startedAt.getTime() * 1_000);
   }
@@ -76,8 +79,9 @@ export function summarizePartition(found: Findings): PartitionSummary {
     slots,
     slotsInUse: overview === undefined ? (counts.unknown > 0 ? null : occupied) : slots - overview.freeSlots,
     batches: counts,
+    notInTemporal: lost,
     ...age(oldest, now),
-    newestError,
+    ...newestOf(errors),
     unknown: [
       ...unknown,
       ...(lost > 0 ? [{ dependency: 'temporal' as const, problem: lostInWords(lost) }] : []),
@@ -108,12 +112,6 @@ function age(
   return { oldestWriteAt: new Date(at), oldestAgeSeconds: Math.max(0, (now - at) / 1_000) };
 }
 
-function newer(known: BatchTrouble | null, batch: DescribedBatch): BatchTrouble | null {
-  const { failure, workflowId, attempts, nextAttemptAt } = batch;
-  if (failure === null || (known !== null && known.at >= failure.at)) return known;
-  return { ...failure, workflowId, attempts, nextAttemptAt };
-}
-
 function sum<Name extends string>(items: readonly Readonly<Record<Name, number>>[], name: Name): number {
   return items.reduce((total, item) => total + item[name], 0);
 }
@@ -132,7 +130,8 @@ export function total(
   const oldest = partitions
     .filter(({ oldestAgeSeconds }) => oldestAgeSeconds !== null)
     .sort((a, b) => Number(b.oldestAgeSeconds) - Number(a.oldestAgeSeconds))[0];
-  const errors = partitions.flatMap(({ newestError }) => (newestError === null ? [] : [newestError]));
+  const errorsOf = (state: keyof Errors) =>
+    partitions.flatMap(({ newestErrors }) => newestErrors[state] ?? []);
   const reasons = new Map(
     partitions.flatMap(({ unknown }) => unknown.map((one) => [`${one.dependency} ${one.problem}`, one])),
   );
@@ -153,9 +152,14 @@ export function total(
       ended: count('ended'),
       unknown: count('unknown'),
     },
+    notInTemporal: sum(partitions, 'notInTemporal'),
     oldestWriteAt: oldest?.oldestWriteAt ?? null,
     oldestAgeSeconds: oldest?.oldestAgeSeconds ?? null,
-    newestError: errors.sort((a, b) => b.at.getTime() - a.at.getTime())[0] ?? null,
+    ...newestOf({
+      retrying: errorsOf('retrying'),
+      stuck: errorsOf('stuck'),
+      releasing: errorsOf('releasing'),
+    }),
     unknown: [...reasons.values()],
   };
 }

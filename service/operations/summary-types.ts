@@ -19,6 +19,9 @@ export interface BatchTrouble {
   readonly nextAttemptAt: Date | null;
 }
 
+/** The newest failed attempt of the batches of each state that makes attempts which can fail. */
+export type NewestErrors = Readonly<Record<'retrying' | 'stuck' | 'releasing', BatchTrouble | null>>;
+
 /**
  * Batches by where they stand. `staged`: closed in Redis, not yet in Temporal. `ended`: the workflow was terminated or
  * failed; the writes are queued again. `unknown`: given to Temporal, and not looked
@@ -40,10 +43,14 @@ export interface Waiting {
   readonly slots: number;
   readonly slotsInUse: number | null;
   readonly batches: BatchCounts;
+  /** Of the `unknown` batches those that Redis names and Temporal was asked for and does not have: their writes may be lost. */
+  readonly notInTemporal: number;
   /** `null`: nothing waits, as far as is known. */
   readonly oldestWriteAt: Date | null;
   readonly oldestAgeSeconds: number | null;
+  /** Of all batches. */
   readonly newestError: BatchTrouble | null;
+  readonly newestErrors: NewestErrors;
 }
 
 export interface PartitionSummary extends Waiting {

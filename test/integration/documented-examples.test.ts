@@ -110,7 +110,7 @@ test.skipIf(curlProblem !== undefined)(
     expect(others).toEqual([]);
     // Its figures are those of an outage; its members are those of any moment.
     const members = (text: string) => Object.keys(JSON.parse(text));
-    const shown = summary?.shown.join('').replaceAll('[…]', '[]') ?? '';
+    const shown = summary?.shown.join('').replaceAll('[…]', '[]').replaceAll('{…}', '{}') ?? '';
     expect(members(shown)).toEqual(members(printed.get(summary?.index ?? 0) ?? ''));
     expect(missingFrom(printed.get(discard?.index ?? 0) ?? '', discard?.shown ?? [])).toEqual([]);
   },

@@ -54,6 +54,7 @@ test('a batch that Redis names and Temporal does not know counts, with its age, 
     allPersisted: false,
     pendingEntries: 1,
     batches: { persisting: 0, unknown: 1 },
+    notInTemporal: 1,
     unknown: [
       { dependency: 'temporal', problem: expect.stringMatching(/does not know 1 batch .*NAMESPACE/) },
     ],

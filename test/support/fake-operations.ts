@@ -3,6 +3,15 @@ import type { Summary } from '../../service/operations/summary-types.ts';
 import type { Operations } from '../../service/operations.ts';
 import type { DeadLetter } from '../../storage/postgres/dead-letters.ts';
 
+const NEWEST_ERROR = {
+  at: new Date(1_790_000_010_000),
+  workflowId: 'write-behind:p00:s03',
+  type: 'unreachable',
+  message: 'connect ECONNREFUSED 127.0.0.1:5432',
+  attempts: 4,
+  nextAttemptAt: new Date(1_790_000_018_000),
+} as const;
+
 const WAITING = {
   draining: false,
   pendingEntries: 3,
@@ -11,16 +20,11 @@ const WAITING = {
   slots: 32,
   slotsInUse: 1,
   batches: { staged: 0, persisting: 0, retrying: 1, stuck: 0, releasing: 0, ended: 0, unknown: 0 },
+  notInTemporal: 0,
   oldestWriteAt: new Date(1_790_000_000_000),
   oldestAgeSeconds: 12.5,
-  newestError: {
-    at: new Date(1_790_000_010_000),
-    workflowId: 'write-behind:p00:s03',
-    type: 'unreachable',
-    message: 'connect ECONNREFUSED 127.0.0.1:5432',
-    attempts: 4,
-    nextAttemptAt: new Date(1_790_000_018_000),
-  },
+  newestError: NEWEST_ERROR,
+  newestErrors: { retrying: NEWEST_ERROR, stuck: null, releasing: null },
   unknown: [{ dependency: 'postgres', problem: 'no answer in time' }],
 } as const;
 
