@@ -1,9 +1,12 @@
+import { counted } from './format.ts';
 import { LATE_S } from './verdict.ts';
 import type { Batch, Summary } from './wire.ts';
 
 /** Whether it is worth asking which batches are in trouble. */
-export function anyTroubled({ batches, oldestAgeSeconds }: Summary): boolean {
-  return batches.stuck + batches.retrying + batches.ended > 0 || (oldestAgeSeconds ?? 0) >= LATE_S;
+export function anyTroubled({ batches, notInTemporal, oldestAgeSeconds }: Summary): boolean {
+  return (
+    batches.stuck + batches.retrying + batches.ended + notInTemporal > 0 || (oldestAgeSeconds ?? 0) >= LATE_S
+  );
 }
 
 /**
@@ -21,6 +24,14 @@ export function troubled(batches: readonly Batch[], now: number): Batch[] {
   return batches
     .filter((batch) => batch.state !== 'done' && inTrouble(batch))
     .sort((a, b) => errorAt(b) - errorAt(a) || a.workflowId.localeCompare(b.workflowId));
+}
+
+/** What to say where none of the batches that were looked at is in trouble. `more`: there are others. */
+export function noneInWords({ batches }: Pick<Summary, 'batches'>, more: boolean): string {
+  if (more) return 'None among the first ones; there are more.';
+  if (batches.staged === 0) return 'None.';
+  const staged = counted(batches.staged, 'batch is', 'batches are');
+  return `None has a workflow yet: ${staged} staged in Redis, until Temporal answers and a slot is free.`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { useCallback, useRef, useState } from 'preact/hooks';
 import { count, counted } from '../model/format.ts';
-import { anyTroubled, collectionsOf, heldOrder, troubled } from '../model/troubled.ts';
+import { anyTroubled, collectionsOf, heldOrder, noneInWords, troubled } from '../model/troubled.ts';
 import type { Batch, BatchPage, Summary } from '../model/wire.ts';
 import { ActionButton } from './action-button.tsx';
 import { useApi } from './api-context.ts';
@@ -50,6 +50,9 @@ export function Troubled({ summary }: { readonly summary: Summary }) {
   const { list, heading, isHeld } = useFocusFallback();
   const order = useRef<readonly string[]>([]);
   const found = value?.batches ?? [];
+  const looked = value === undefined ? undefined : noneInWords(summary, value.more);
+  // Where only a problem came, it says all that is known.
+  const none = isTroubled ? (looked ?? (problem === undefined ? 'Looking…' : '')) : 'None.';
   const batches = isHeld() ? heldOrder(order.current, found) : found;
   order.current = batches.map(({ batchId }) => batchId);
 
@@ -57,7 +60,7 @@ export function Troubled({ summary }: { readonly summary: Summary }) {
     <Section id="stuck" title="Batches in trouble" headingRef={heading}>
       {problem === undefined ? null : <p class="problem">{problem}</p>}
       {batches.length === 0 ? (
-        <p>{isTroubled && problem === undefined ? 'Looking…' : 'None.'}</p>
+        <p>{none}</p>
       ) : (
         <div ref={list}>
           <p>

@@ -5,6 +5,7 @@ import { startApi } from '../api/fixture.ts';
 import { testKey } from '../support/api-key.ts';
 import { accessibilityProblems, openPage, startBrowser } from '../support/browser.ts';
 import { findChromium } from '../support/chromium.ts';
+import { FAKE_BATCH, FAKE_SUMMARY } from '../support/fake-operations.ts';
 
 const chromium = await findChromium();
 const skipped = 'missing' in chromium ? ` (skipped: ${chromium.missing})` : '';
@@ -90,5 +91,35 @@ inBrowser(`an action that fails says why beside its button, and can be pressed a
   await page.keyboard.press('Enter');
   await row.getByRole('status').filter({ hasText: 'It is being tried again.' }).waitFor();
   expect(attempts).toBe(2);
+  expect(errors).toEqual([]);
+});
+
+inBrowser(`where late writes have no workflow, the list says so${skipped}`, async () => {
+  const { port, holdfast } = await startApi();
+  const batches = { ...FAKE_SUMMARY.batches, retrying: 0, staged: 2 };
+  holdfast.operations.summary = async () => ({ ...FAKE_SUMMARY, batches, oldestAgeSeconds: 30 });
+  const staged = { ...FAKE_BATCH, state: 'staged', oldestWriteAt: null, lastError: null } as const;
+  holdfast.operations.listBatches = async () => ({ batches: [staged], next: null });
+  const { page, errors } = await openPage(browser);
+  await page.goto(`http://127.0.0.1:${port}/console`);
+  await page.getByText(/^None has a workflow yet: 2 batches are staged in Redis/).waitFor();
+  expect(errors).toEqual([]);
+});
+
+inBrowser(`batches that Temporal does not know are no reason to start workers${skipped}`, async () => {
+  const { port, holdfast } = await startApi();
+  const batches = { ...FAKE_SUMMARY.batches, retrying: 0, unknown: 1 };
+  holdfast.operations.summary = async () => ({ ...FAKE_SUMMARY, batches, notInTemporal: 1 });
+  const unknown = { ...FAKE_BATCH, state: 'unknown', attempts: 0, lastError: null, uiUrl: null } as const;
+  holdfast.operations.listBatches = async () => ({ batches: [unknown], next: null });
+  const { page, errors } = await openPage(browser);
+  await page.goto(`http://127.0.0.1:${port}/console`);
+  await verdict(page)
+    .filter({ hasText: 'Temporal does not know 1 batch that Redis gave it: its writes may be lost.' })
+    .waitFor();
+  const row = page.getByRole('row', { name: /write-behind:p00:s03/ });
+  await row.getByText(/Temporal does not know it.*read those entries and write them again/).waitFor();
+  expect(await page.getByText(/Nothing is lost|does a worker run/).count()).toBe(0);
+  expect(await accessibilityProblems(page)).toEqual([]);
   expect(errors).toEqual([]);
 });

@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { back, current, forward, type Pages } from '../../console/model/pages.ts';
-import { anyTroubled, collectionsOf, heldOrder, troubled } from '../../console/model/troubled.ts';
+import {
+  anyTroubled,
+  collectionsOf,
+  heldOrder,
+  noneInWords,
+  troubled,
+} from '../../console/model/troubled.ts';
 import type { Batch, Summary } from '../../console/model/wire.ts';
 import { FAKE_BATCH, FAKE_SUMMARY } from '../support/fake-operations.ts';
 
@@ -38,6 +44,15 @@ test('batches are asked for only where the summary says that there is trouble', 
   expect(anyTroubled(summary)).toBe(true);
   expect(anyTroubled({ ...calm, oldestAgeSeconds: 3 })).toBe(false);
   expect(anyTroubled({ ...calm, oldestAgeSeconds: 15 })).toBe(true);
+  expect(anyTroubled({ ...calm, oldestAgeSeconds: 3, notInTemporal: 1 })).toBe(true);
+});
+
+test('where late writes have no workflow yet, the list says so, and does not look for ever', () => {
+  const staged = (number: number) => ({ batches: { ...FAKE_SUMMARY.batches, staged: number } });
+  expect(noneInWords(staged(0), false)).toBe('None.');
+  expect(noneInWords(staged(0), true)).toBe('None among the first ones; there are more.');
+  expect(noneInWords(staged(1), false)).toMatch(/^None has a workflow yet: 1 batch is staged in Redis/);
+  expect(noneInWords(staged(3), false)).toMatch(/^None has a workflow yet: 3 batches are staged in Redis/);
 });
 
 test('the collections of all of them are named once', () => {
