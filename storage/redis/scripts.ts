@@ -9,7 +9,16 @@ export interface Script {
 }
 
 const folder = new URL('./scripts/', import.meta.url);
-const SHARED = new Set(['prelude', 'closing', 'staging', 'once', 'slots', 'missing', 'restoring']);
+const SHARED = new Set([
+  'prelude',
+  'closing',
+  'staging',
+  'once',
+  'slots',
+  'missing',
+  'restoring',
+  'blocking',
+]);
 const shared = new Map(
   [...SHARED].map((name) => [name, readFileSync(new URL(`${name}.lua`, folder), 'utf8')]),
 );

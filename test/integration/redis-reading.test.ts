@@ -382,6 +382,52 @@ describe('a void', () => {
   });
 });
 
+describe('a block', () => {
+  const block = (p: TestPartition) => redis.raw.hget(p.keys.blocks, 'docs/a');
+
+  test('is that of the older write again where the newer one fails, and is gone once both have', async () => {
+    const p = await openPartition(redis);
+    const first = await voidA(p);
+    const before = await block(p);
+    const second = await voidA(p);
+    await settleA(p, second, { committed: false });
+    expect(await block(p)).toBe(before);
+    await settleA(p, first, { committed: false });
+    expect(await block(p)).toBeNull();
+  });
+
+  test('of a newer write stands while an older one fails or commits', async () => {
+    const p = await openPartition(redis);
+    const tickets = [await voidA(p), await voidA(p), await voidA(p)] as const;
+    await settleA(p, tickets[0], { committed: false });
+    await settleA(p, tickets[1]);
+    expect(await block(p)).toBe(`${tickets[2].token} ${tickets[2].blockEnds}`);
+    expect(await settleA(p, tickets[2])).toBe('set');
+  });
+
+  test('as older versions wrote it is ended by its own write only', async () => {
+    const p = await openPartition(redis);
+    const ends = (await redisTime(redis.raw)) + HOUR * 1_000;
+    await redis.raw.hset(p.keys.blocks, 'docs/a', `old ${ends}`);
+    const ticket = await voidA(p);
+    await settleA(p, ticket, { committed: false });
+    expect(await block(p)).toBe(`old ${ends}`);
+    await settleA(p, { ...ticket, token: 'old' }, { committed: false });
+    expect(await block(p)).toBeNull();
+  });
+
+  test('does not grow without bound where many are in doubt', async () => {
+    const p = await openPartition(redis);
+    for (let i = 0; i < 100; i++) await voidA(p);
+    expect((await block(p))?.split(',')).toHaveLength(33);
+    const ticket = await voidA(p);
+    expect(await settleA(p, ticket, { committed: false })).toBe('dropped');
+    expect(await p.look('a')).toMatchObject({ outcome: 'miss', lease: undefined });
+    expect(await settleA(p, await voidA(p))).toBe('set');
+    expect(await block(p)).toBeNull();
+  });
+});
+
 describe('the last step of a write-through', () => {
   test('sets the value and ends the block', async () => {
     const p = await openPartition(redis);

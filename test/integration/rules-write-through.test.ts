@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
 import { CARTS, createWorld, epochOf, gate, ORDERS, type Part, type World, within } from './rules-fixture.ts';
 
 let world: World;
@@ -39,6 +40,53 @@ test('rule 2: the last step sets nothing once another write has taken the block'
   expect((await first).state).toBe('persisted');
   expect(await copyOf('k')).toContain('"second"');
   expect((await fast.reader.read(ORDERS, 'k', options())).state.value).toBe('"second"');
+});
+
+test.each([1, 2])(
+  'rule 2: writes that fail do not end the block of one whose commit is still to come (%i of them)',
+  async (failures) => {
+    const [slow, fast] = [await world.part(), await world.part()];
+    await slow.through.write(ORDERS, 'k', '"former"', options());
+    // The epoch is new, and that alone would keep everybody from filling.
+    await world.raw.hset('hf:{p00}:state', 'fills_from', '0');
+    slow.after('void', async () => {
+      for (let i = 0; i < failures; i++) {
+        const failing = fast.through.write(ORDERS, 'k', '"never"', {
+          ...options(),
+          condition: { ifVersion: 2 },
+        });
+        await expect(failing).rejects.toMatchObject({ code: 'precondition-failed' });
+      }
+      expect(await fast.reader.read(ORDERS, 'k', options())).toMatchObject({
+        state: { value: '"former"' },
+        stored: false,
+      });
+    });
+    slow.before('settle', () => {
+      throw new RedisOutcomeUnknown('the process died');
+    });
+    expect((await slow.through.write(ORDERS, 'k', '"latter"', options())).state).toBe('persisted');
+    expect((await fast.reader.read(ORDERS, 'k', options())).state.value).toBe('"latter"');
+  },
+);
+
+test('rule 2: what came before a write that committed blocks nobody, and its last step sets the copy', async () => {
+  const [slow, fast] = [await world.part(), await world.part()];
+  // Of two that are under way at once the newer fails: the older one still has its block, and nothing is left of it after.
+  slow.after('void', async () => {
+    const failing = fast.through.write(ORDERS, 'k', '"never"', { ...options(), condition: { ifVersion: 2 } });
+    await expect(failing).rejects.toMatchObject({ code: 'precondition-failed' });
+  });
+  await slow.through.write(ORDERS, 'k', '"one"', options());
+  expect(await copyOf('k')).toContain('"one"');
+  expect(await world.raw.hlen('hf:{p00}:blocks')).toBe(0);
+  // Of one that died nothing is known, until a newer one has committed.
+  slow.after('void', () => {
+    throw new RedisOutcomeUnknown('the process died');
+  });
+  await slow.through.write(ORDERS, 'k', '"two"', options());
+  expect(await copyOf('k')).toContain('"two"');
+  expect(await world.raw.hlen('hf:{p00}:blocks')).toBe(0);
 });
 
 test('rule 2: the last step sets nothing in another epoch than the one that voided', async () => {

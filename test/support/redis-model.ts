@@ -36,7 +36,8 @@ export class PartitionModel {
   sent = new Map<BatchId, Sent>();
   free: number[] = [];
   index = new Map<string, BatchId>();
-  blocks = new Map<string, { token: string; live: boolean }>();
+  /** Of each entry the writes through whose commits may still come, newest first. */
+  blocks = new Map<string, { token: string; live: boolean }[]>();
   /** Cached copies and leases as they stand in Redis. */
   entries = new Map<string, string>();
   /** The highest version ever given out, whatever was lost since. */
@@ -151,20 +152,20 @@ export class PartitionModel {
   lookup(id: string, token: string, writeThrough: boolean) {
     const hit = this.copy(id);
     if (hit !== undefined) return { hit } as const;
-    const block = this.blocks.get(id);
-    if (block !== undefined && !block.live) this.blocks.delete(id);
+    const blocked = this.blocked(id);
+    if (!blocked) this.blocks.delete(id);
     const own = `L ${this.epoch} ${token}`;
     let lease: string | undefined;
     let held = false;
     if (this.entries.get(id) === own) lease = token;
     else if (
-      block?.live !== true &&
+      !blocked &&
       !(writeThrough && this.fillsWait) &&
       !this.entries.get(id)?.startsWith(`L ${this.epoch} `)
     ) {
       this.entries.set(id, own);
       lease = token;
-    } else held = block?.live !== true && !(writeThrough && this.fillsWait);
+    } else held = !blocked && !(writeThrough && this.fillsWait);
     const batch = this.index.get(id);
     if (batch === undefined) return { lease, held, pending: undefined };
     const sent = this.sent.get(batch);
@@ -176,8 +177,7 @@ export class PartitionModel {
   }
 
   fill(id: string, token: string, mutation: Mutation): boolean {
-    if (this.entries.get(id) !== `L ${this.epoch} ${token}` || this.blocks.get(id)?.live === true)
-      return false;
+    if (this.entries.get(id) !== `L ${this.epoch} ${token}` || this.blocked(id)) return false;
     this.setCopy(id, mutation);
     return true;
   }
@@ -185,7 +185,20 @@ export class PartitionModel {
   void(id: string, token: string, live: boolean, version: number): void {
     this.take(version);
     this.entries.delete(id);
-    this.blocks.set(id, { token, live });
+    this.setBlock(id, [{ token, live }, ...this.waiting(id)]);
+  }
+
+  private waiting(id: string) {
+    return (this.blocks.get(id) ?? []).filter(({ live }) => live);
+  }
+
+  private blocked(id: string): boolean {
+    return this.waiting(id).length > 0;
+  }
+
+  private setBlock(id: string, writes: { token: string; live: boolean }[]): void {
+    if (writes.length > 0) this.blocks.set(id, writes);
+    else this.blocks.delete(id);
   }
 
   settle(
@@ -195,13 +208,20 @@ export class PartitionModel {
     mutation: Mutation,
     committed: boolean,
   ): 'set' | 'dropped' {
-    const block = this.blocks.get(id);
-    const own = block?.token === token;
-    if (own) this.blocks.delete(id);
+    const waiting = this.waiting(id);
+    const at = waiting.findIndex((one) => one.token === token);
+    const known = this.blocks.get(id)?.some((one) => one.token === token);
+    // What came before a write that committed cannot commit any more; before one that did not, it can.
+    if (committed && at >= 0) this.setBlock(id, waiting.slice(0, at));
+    else if (known === true)
+      this.setBlock(
+        id,
+        waiting.filter((one) => one.token !== token),
+      );
     this.clock = Math.max(this.clock, version);
     const held = this.copy(id);
     const older = held === undefined || versionOf(held) < version;
-    if (own && block.live && committed && older) {
+    if (at === 0 && committed && older) {
       this.setCopy(id, mutation);
       return 'set';
     }

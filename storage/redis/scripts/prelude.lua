@@ -10,7 +10,7 @@
 --   sent    hash    batch id -> "<slot> sealed <offered at, µs>" or "<slot> confirmed <run id> <at, µs>"
 --   free    list    free slots, the one that has been free longest first
 --   index   hash    entry id -> id of the newest batch that holds it and is not known to be persisted
---   blocks  hash    entry id -> "<token> <until, µs>"; a write-through is under way, nobody may fill the cache
+--   blocks  hash    entry id -> "<token> <until, µs>" (of several: blocking.lua); a write-through is under way, nobody may fill the cache
 --   records hash    digest of an Idempotency-Key -> "<fingerprint>,<version>,<value> <batch id>"; until the batch is released
 --   carried hash    entry id -> "<batch id> <records>": those that the entry's next mutation takes along while that batch is
 --                   not confirmed

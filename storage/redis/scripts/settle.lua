@@ -1,11 +1,13 @@
 #!lua
 -- Last step of writes through whose commits changed their rows: each sets the committed value, but only while the block is
 -- still this write's own. In any other case it only drops an older copy: a miss is always right. Needs memory; where Redis
--- is full it fails as a whole, and unblock.lua takes its place.
+-- is full it fails as a whole, and unblock.lua takes its place. An older write cannot commit any more, so its part of the
+-- block ends as well.
 --
 -- KEYS  1 state  2 blocks  3… the entry of each write
 -- ARGV  1 epoch  then for each write: token, version, tag, value, TTL, ms
 -- Answers {'epoch', current} | {'ok', one for each write}: 'set' | 'dropped'
+-- @use blocking
 local epoch = ARGV[1]
 local wrong = check_epoch(KEYS[1], epoch)
 if wrong then return wrong end
@@ -15,14 +17,20 @@ local highest = 0
 local function settle(key, token, version, tag, value, ttl)
   local id = entry_id(KEYS[1], key)
   local block = redis.call('HGET', KEYS[2], id)
-  local holder, ends
-  if block then holder, ends = string.match(block, '^(%S+) (%d+)$') end
-  local own = holder == token
-  if own then redis.call('HDEL', KEYS[2], id) end
+  local own = false
+  if block and string.find(block, token, 1, true) then
+    local writes, later = blocking(block, now), {}
+    for _, write in ipairs(writes) do
+      if write[1] == token then break end
+      later[#later + 1] = write
+    end
+    own = #later == 0 and #writes > 0
+    set_block(KEYS[2], id, later)
+  end
   local text = redis.call('GET', key)
   local held = cached_copy(text, epoch)
   local newer = not held or held < tonumber(version)
-  if own and tonumber(ends) > now and newer then
+  if own and newer then
     redis.call('SET', key, 'V ' .. epoch .. ' ' .. version .. ' ' .. tag .. ' ' .. value, 'PX', ttl)
     return 'set'
   end
