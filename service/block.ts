@@ -1,7 +1,7 @@
 import type { Environment } from '../config/environment.ts';
 
-/** Commits of a statement that has begun are not timed: this much is left for them. */
-const COMMIT_MARGIN_MS = 10_000;
+/** Commits of a statement that has begun are not timed: this much is left for them, in ms. */
+export const COMMIT_MARGIN_MS = 10_000;
 
 /**
  * How long a write-through keeps others from filling the cache. Longer than its statement can take to commit: it may begin

@@ -2,11 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntryVersion } from '../domain/mutation.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { startCacheRepair } from '../storage/temporal/start-cache-repair.ts';
+import { COMMIT_MARGIN_MS } from './block.ts';
 import type { Context } from './context.ts';
 import { uniqueToken } from './tokens.ts';
 
 /** One workflow tells Redis of at most so many entries. */
 const MAX_ENTRIES = 500;
+/**
+ * Orders of a partition gather for so long, in ms. Each workflow tries again and again until Redis is back, on the queue that
+ * carries the batches: with one for each write, an outage would leave tens of thousands.
+ */
+export const GATHER_MS = 1_000;
 /** Past this many untold entries of a partition, further ones are left to their workflows. */
 const MAX_UNTOLD = 10_000;
 const TELL_PAUSE_MS = 50;
@@ -15,18 +21,18 @@ const TELL_PAGE = 100;
 interface Waiting {
   readonly entry: EntryVersion;
   /** Milliseconds since 1970. */
-  readonly notBefore: number;
+  readonly deadline: number;
   resolve(): void;
   reject(error: unknown): void;
 }
 
 export interface CacheRepairs {
   /**
-   * Makes sure that Redis will be told of a write around it, not before `notBefore` (ms since 1970); resolves once Temporal
-   * has the order. Call it before the write commits.
+   * Makes sure that Redis will be told of a write around it that does not begin to commit past `deadline` (ms since 1970);
+   * resolves once Temporal has the order, up to `GATHER_MS` and one call later. The write must not commit before.
    * @throws TemporalUnreachable: then the write must not happen.
    */
-  announce(partition: number, entry: EntryVersion, notBefore: number): Promise<void>;
+  announce(partition: number, entry: EntryVersion, deadline: number): Promise<void>;
   /**
    * Tells Redis of a committed write as soon as it is back. The workflow waits until a commit in doubt is decided; this one
    * is not in doubt. Best effort: the workflow makes sure.
@@ -34,34 +40,45 @@ export interface CacheRepairs {
   tellSoon(partition: number, entry: EntryVersion): void;
 }
 
-/** Repairs of one partition travel together: one start in flight, and what comes meanwhile goes with the next. */
+/**
+ * Repairs of one partition travel together: the first is started at once, what comes within `GATHER_MS` of it goes with the
+ * next. Redis is told when the deadline has passed on every clock, and again when a commit that had begun by then is over.
+ */
 export function createCacheRepairs(ctx: Context): CacheRepairs {
+  const { CLOCK_TOLERANCE_MS, POSTGRES_TIMEOUT_MS, TEMPORAL_TIMEOUT_MS } = ctx.environment;
   const queues = new Map<number, Waiting[]>();
   const running = new Set<number>();
+
+  async function start(partition: number, group: readonly Waiting[]): Promise<void> {
+    try {
+      const deadline = Math.max(...group.map((waiting) => waiting.deadline));
+      await startCacheRepair(ctx.temporal, {
+        partition,
+        entries: group.map((waiting) => waiting.entry),
+        delayMs: Math.max(0, deadline + CLOCK_TOLERANCE_MS - Date.now()),
+        againMs: POSTGRES_TIMEOUT_MS + COMMIT_MARGIN_MS,
+        token: uniqueToken(),
+        deadlineMs: TEMPORAL_TIMEOUT_MS,
+      });
+      for (const waiting of group) waiting.resolve();
+    } catch (error) {
+      for (const waiting of group) waiting.reject(error);
+    }
+  }
 
   async function drain(partition: number): Promise<void> {
     if (running.has(partition)) return;
     running.add(partition);
-    try {
-      for (;;) {
-        const group = queues.get(partition)?.splice(0, MAX_ENTRIES) ?? [];
-        if (group.length === 0) return;
-        try {
-          await startCacheRepair(ctx.temporal, {
-            partition,
-            entries: group.map((waiting) => waiting.entry),
-            notBefore: Math.max(...group.map((waiting) => waiting.notBefore)),
-            token: uniqueToken(),
-            deadlineMs: ctx.environment.TEMPORAL_TIMEOUT_MS,
-          });
-          for (const waiting of group) waiting.resolve();
-        } catch (error) {
-          for (const waiting of group) waiting.reject(error);
-        }
-      }
-    } finally {
-      running.delete(partition);
+    for (;;) {
+      const round = queues.get(partition)?.splice(0) ?? [];
+      if (round.length === 0) break;
+      const gathered = sleep(GATHER_MS, undefined, { ref: false });
+      const groups = Array.from({ length: Math.ceil(round.length / MAX_ENTRIES) }, (_, i) =>
+        round.slice(i * MAX_ENTRIES, (i + 1) * MAX_ENTRIES),
+      );
+      await Promise.all([gathered, ...groups.map((group) => start(partition, group))]);
     }
+    running.delete(partition);
   }
 
   const untold = new Map<number, EntryVersion[]>();
@@ -90,11 +107,11 @@ export function createCacheRepairs(ctx: Context): CacheRepairs {
         entries.push(entry);
       }
     },
-    announce(partition, entry, notBefore) {
+    announce(partition, entry, deadline) {
       return new Promise((resolve, reject) => {
         const queue = queues.get(partition) ?? [];
         queues.set(partition, queue);
-        queue.push({ entry, notBefore, resolve, reject });
+        queue.push({ entry, deadline, resolve, reject });
         void drain(partition);
       });
     },

@@ -38,16 +38,24 @@ function common(ctx: Context, collection: Collection, key: string, options: Comm
 }
 
 /**
- * The commit, waited for no longer than the request may take; where it is given up, it may still happen.
+ * The commit, waited for no longer than the request may take; where it is given up, it may still happen: `onLate` is called
+ * if it then answers.
  * @throws as `CommitWork.commit`; a plain Error where the deadline came first.
  */
 export async function commitInTime(
   work: CommitWork,
   version: Version,
   { notAfterMicros, deadlineAt }: { readonly notAfterMicros: number; readonly deadlineAt: number },
+  onLate?: (result: Committed) => void,
 ): Promise<Committed> {
   const late = new Error('no answer in the time of the request');
-  return await beforeDeadline(work.commit(version, notAfterMicros), deadlineAt, late);
+  const committing = work.commit(version, notAfterMicros);
+  try {
+    return await beforeDeadline(committing, deadlineAt, late);
+  } catch (error) {
+    if (error === late && onLate !== undefined) committing.then(onLate, () => {});
+    throw error;
+  }
 }
 
 /** A put, or (`value` null) a delete. */

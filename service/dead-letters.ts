@@ -12,7 +12,7 @@ import {
   showDeadLetter,
 } from '../storage/postgres/dead-letters.ts';
 import { retryDeadLetter } from '../storage/postgres/retry-dead-letter.ts';
-import type { CacheRepairs } from './cache-repairs.ts';
+import { type CacheRepairs, GATHER_MS } from './cache-repairs.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, remainingMs } from './deadline.ts';
 import { decisionFailure, lockTimeoutMs } from './decision.ts';
@@ -24,7 +24,7 @@ export function createDeadLetters(
   ctx: Context,
   repairs: CacheRepairs,
 ): Pick<Operations, 'listDeadLetters' | 'showDeadLetter' | 'retryDeadLetter' | 'discardDeadLetter'> {
-  const { PARTITIONS, POSTGRES_TIMEOUT_MS, CLOCK_TOLERANCE_MS } = ctx.environment;
+  const { PARTITIONS, POSTGRES_TIMEOUT_MS } = ctx.environment;
 
   return {
     async listDeadLetters(page) {
@@ -50,11 +50,10 @@ export function createDeadLetters(
       try {
         letter = await undecidedDeadLetter(ctx.db, id);
         partition = partitionOf(entryId(letter), PARTITIONS);
-        deadline = Math.floor(Date.now() + Math.min(POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt)));
-        // It goes around Redis, which may hold older copies. The commit comes at most one pause inside a transaction after
-        // the deadline: see retry-dead-letter.ts.
-        const actsFrom = deadline + POSTGRES_TIMEOUT_MS + CLOCK_TOLERANCE_MS;
-        await beforeDeadline(repairs.announce(partition, letter, actsFrom), deadlineAt);
+        const budgetMs = Math.min(GATHER_MS + POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt));
+        deadline = Math.floor(Date.now() + budgetMs);
+        // It goes around Redis, which may hold older copies.
+        await beforeDeadline(repairs.announce(partition, letter, deadline), deadlineAt);
       } catch (error) {
         throw unavailable(error);
       }

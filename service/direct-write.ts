@@ -8,7 +8,7 @@ import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
 import { noteWrittenAround } from '../storage/postgres/written-around.ts';
-import type { CacheRepairs } from './cache-repairs.ts';
+import { type CacheRepairs, GATHER_MS } from './cache-repairs.ts';
 import { type Committed, type CommitWork, commitInTime, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
@@ -75,15 +75,16 @@ export function createDirectWrites(
       version = Math.max(floor + 1, (Date.now() + 2 * tolerance) * 1_000);
       if (version % 2 === 0) version += 1;
       const passed = version / 1_000 + 2 * tolerance;
-      if (passed - Date.now() >= remainingMs(options.deadlineAt)) throw tooFarAhead();
-      while (Date.now() <= passed) await pause(passed - Date.now() + 1, options.deadlineAt);
-      deadline = Math.floor(
-        Date.now() + Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt)),
-      );
+      const waitMs = passed - Date.now();
+      if (waitMs >= remainingMs(options.deadlineAt)) throw tooFarAhead();
+      // The order takes as long as the clocks, or a little longer: it is given while they are waited for.
+      const budgetMs = Math.max(waitMs, GATHER_MS) + environment.POSTGRES_TIMEOUT_MS;
+      deadline = Math.floor(Date.now() + Math.min(budgetMs, remainingMs(options.deadlineAt)));
       // Given up here, the order may still be given: then an entry is dropped from the cache for nothing.
       const announced = Promise.all([
-        repairs.announce(partition, { ...ref, version }, deadline + tolerance),
+        repairs.announce(partition, { ...ref, version }, deadline),
         noteWrittenAround(db, partition, (Date.now() + suspicionMs(ctx)) * 1_000),
+        passedBy(passed, options.deadlineAt),
       ]);
       await beforeDeadline(announced, options.deadlineAt);
       crashPoint('after-announce');
@@ -92,7 +93,10 @@ export function createDirectWrites(
     }
     try {
       const limits = { notAfterMicros: deadline * 1_000, deadlineAt: options.deadlineAt };
-      return { version, result: await commitInTime(work, version, limits) };
+      const result = await commitInTime(work, version, limits, (late) => {
+        if (late.outcome === 'committed') repairs.tellSoon(partition, { ...ref, version });
+      });
+      return { version, result };
     } catch (error) {
       if (error instanceof HoldfastError || didNotHappen(error)) throw unavailable(error);
       throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);
@@ -123,6 +127,11 @@ export function createDirectWrites(
       }
     },
   };
+}
+
+/** Waits until this process's clock has passed `time` (ms since 1970). @throws HoldfastError `deadline-exceeded`. */
+async function passedBy(time: number, deadlineAt: number): Promise<void> {
+  while (Date.now() <= time) await pause(time - Date.now() + 1, deadlineAt);
 }
 
 function tooFarAhead(): HoldfastError {

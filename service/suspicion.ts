@@ -1,8 +1,12 @@
 import { writtenAroundUntil } from '../storage/postgres/written-around.ts';
+import { COMMIT_MARGIN_MS } from './block.ts';
+import { GATHER_MS } from './cache-repairs.ts';
 import type { Context } from './context.ts';
 
-/** Longer than the workflow that tells Redis waits between two tries. */
-const TOLD_WITHIN_MS = 10_000;
+/** How long a workflow whose try has just failed waits before the next one, at most: workflows/repair-cache.ts. */
+const LONGEST_RETRY_MS = 30_000;
+/** When Redis is back they all come, one for each second of the outage, process and partition, beside the batches that wait. */
+const BACKLOG_MS = 30_000;
 
 /**
  * Whether cached copies may be older than their rows: somebody may have written around Redis a moment ago, and the order to
@@ -16,7 +20,7 @@ export interface Suspicion {
 }
 
 /**
- * Writes around Redis commit within one PostgreSQL timeout, and Redis is told by then and a few seconds more. A process that
+ * Writes around Redis are committed, and Redis is told of them, within a time that is known. A process that
  * lost Redis was not the only one, most likely; one that has just started has to ask.
  */
 export function createSuspicion(ctx: Context): Suspicion {
@@ -35,7 +39,13 @@ export function createSuspicion(ctx: Context): Suspicion {
   };
 }
 
-/** How long after a write around Redis was begun copies are held against their rows, in ms. */
+/**
+ * How long after a write around Redis was begun copies are held against their rows, in ms: it waits for the clocks and its
+ * order, has one PostgreSQL timeout until its deadline, may commit as much and a margin later, and then a workflow has to
+ * come to tell Redis. Too long costs reads of rows; too short, and an old copy is returned as the newest.
+ */
 export function suspicionMs({ environment }: Context): number {
-  return environment.POSTGRES_TIMEOUT_MS + 2 * environment.CLOCK_TOLERANCE_MS + TOLD_WITHIN_MS;
+  const { POSTGRES_TIMEOUT_MS, CLOCK_TOLERANCE_MS } = environment;
+  const decidedMs = 5 * CLOCK_TOLERANCE_MS + GATHER_MS + 2 * POSTGRES_TIMEOUT_MS + COMMIT_MARGIN_MS;
+  return decidedMs + LONGEST_RETRY_MS + BACKLOG_MS;
 }

@@ -21,7 +21,7 @@ const PARKED = { initial: 30 * SECOND, max: 10 * MINUTE };
  * intervals: batches that failed together in an outage come back spread out. `Math.random` in workflow code is seeded
  * by the run and gives the same on replay.
  */
-function backoff({ initial, max }: { initial: number; max: number }) {
+export function backoff({ initial, max }: { initial: number; max: number }) {
   const spread = Math.random();
   return {
     initialInterval: Math.round(initial * (0.75 + 0.5 * spread)),

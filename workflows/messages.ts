@@ -107,6 +107,13 @@ export interface CacheRepairInput {
   readonly format: 1;
   readonly partition: number;
   readonly entries: readonly EntryVersion[];
-  /** Milliseconds since 1970: by then the commits are decided. */
+  /**
+   * Milliseconds since 1970, by the clock of who started it: by then the commits are decided, most likely. Only where
+   * `delayMs` is left out, as older versions do; for older workers it is always there.
+   */
   readonly notBefore: number;
+  /** Milliseconds from the start of the workflow until Redis is told. */
+  readonly delayMs?: number;
+  /** Milliseconds from then until it is told once more, for commits that came late. Left out: it is told once. */
+  readonly againMs?: number;
 }

@@ -54,7 +54,7 @@ export async function retryDeadLetter(db: Kysely<Database>, retry: DeadLetterRet
         if (mutation === undefined) return { outcome: 'not-dead' };
         await upsertMutations(trx, mutation.kind, [mutation]);
         await recordAction(trx, { by: retry.by, action: 'retry-dead-letter', subject: String(retry.id) });
-        // Last, since whoever drops copies reckons with one pause between this and the commit.
+        // Last, since whoever drops copies reckons with one pause between this and the commit, and drops them again after it.
         await sql`SELECT holdfast_refuse_after(${retry.notAfterMicros}::bigint, 0)`.execute(trx);
         return { outcome: 'persisted' };
       });

@@ -14,8 +14,9 @@ export async function startCacheRepair(
   repair: {
     readonly partition: number;
     readonly entries: readonly EntryVersion[];
-    /** Milliseconds since 1970. */
-    readonly notBefore: number;
+    /** Milliseconds from now until Redis is told, and from then until it is told once more. */
+    readonly delayMs: number;
+    readonly againMs: number;
     /** Unique to this call. */
     readonly token: string;
     readonly deadlineMs: number;
@@ -25,7 +26,9 @@ export async function startCacheRepair(
     format: 1,
     partition: repair.partition,
     entries: repair.entries.map(({ collection, key, version }) => ({ collection, key, version })),
-    notBefore: repair.notBefore,
+    notBefore: Date.now() + repair.delayMs,
+    delayMs: repair.delayMs,
+    againMs: repair.againMs,
   };
   const name = partitionName(repair.partition);
   await withDeadline(temporal, repair.deadlineMs, ({ workflow }) =>

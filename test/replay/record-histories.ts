@@ -205,6 +205,16 @@ const OTHERS: readonly { readonly name: string; readonly type: string; readonly 
       // Soon, but not yet: a timer is part of it.
       args: [{ format: 1, partition: 0, entries: [{ collection: 'carts', key: 'a', version: 3 }] }],
     },
+    {
+      name: 'cache-repaired-twice',
+      type: REPAIR_CACHE_WORKFLOW,
+      args: [
+        {
+          ...{ format: 1, partition: 0, entries: [{ collection: 'carts', key: 'a', version: 3 }] },
+          ...{ delayMs: 1_000, againMs: 1_000 },
+        },
+      ],
+    },
     { name: 'tombstones-pruned', type: PRUNE_TOMBSTONES_WORKFLOW, args: [] },
     { name: 'index-reconciled', type: RECONCILE_INDEX_WORKFLOW, args: [] },
   ];

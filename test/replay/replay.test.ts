@@ -40,7 +40,7 @@ async function replay(
 
 it('every recorded history replays with the workflow code of today', async () => {
   const results = await replay({ workflowBundle: await workflowBundle() });
-  expect(results.size).toBeGreaterThanOrEqual(29);
+  expect(results.size).toBeGreaterThanOrEqual(30);
   expect([...results].filter(([, error]) => error !== undefined)).toEqual([]);
 });
 
@@ -53,7 +53,7 @@ it('every recorded history replays where traces are made, too: a collector may b
   });
   const results = await replay({ workflowBundle: bundle });
   expect(bundle.code).toContain('interceptors-opentelemetry');
-  expect(results.size).toBeGreaterThanOrEqual(29);
+  expect(results.size).toBeGreaterThanOrEqual(30);
   expect([...results].filter(([, error]) => error !== undefined)).toEqual([]);
 });
 

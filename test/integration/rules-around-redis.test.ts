@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../dev/until.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { createWorld, gate, ORDERS, type Part, type World, within } from './rules-fixture.ts';
+
+let world: World;
+let proxy: TcpProxy;
+beforeEach(async () => {
+  world = await createWorld();
+  proxy = await startTcpProxy({ port: world.redis.port });
+});
+afterEach(async () => {
+  await proxy.close();
+  await world.close();
+});
+
+/** A process whose connection to Redis is cut; `proxy` can bring it back. */
+async function cutOff(): Promise<Part> {
+  const part = await world.part({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` });
+  proxy.refuse(true);
+  const gone = () =>
+    part.ctx.redis.ping().then(
+      () => false,
+      () => true,
+    );
+  await until(gone, { what: 'the connection to be cut' });
+  return part;
+}
+const copyOf = (key: string) => world.raw.get(`hf:{p00}:e:orders/${key}`);
+
+test('an outage with many writes leaves about one order a second to drop older copies, and no write waits in vain', async () => {
+  const part = await cutOff();
+  let orders = 0;
+  part.temporalHook(() => {
+    orders += 1;
+  });
+  const began = performance.now();
+  const writes: Promise<{ readonly state: string }>[] = [];
+  for (let i = 0; i < 30; i++) {
+    await until(() => performance.now() - began >= i * 100, { what: 'the next write', everyMs: 5 });
+    writes.push(part.through.write(ORDERS, `k${i}`, '1', { deadlineAt: within(10_000) }));
+  }
+  expect(new Set((await Promise.all(writes)).map(({ state }) => state))).toEqual(new Set(['persisted']));
+  expect(orders).toBeGreaterThan(0);
+  expect(orders).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - began) / 1_000));
+});
+
+test('a commit that answers after its request was given up is told to Redis as soon as it is back', async () => {
+  const whole = await world.part();
+  await whole.through.write(ORDERS, 'k', '"former"', { deadlineAt: within(20_000) });
+  expect(await copyOf('k')).toContain('"former"');
+  const part = await cutOff();
+  const { commitEntry } = part.ctx;
+  const answered = gate();
+  Object.assign(part.ctx, {
+    commitEntry: async (...commit: Parameters<typeof commitEntry>) => {
+      const answer = await commitEntry(...commit);
+      await answered.opened;
+      return answer;
+    },
+  });
+  const write = part.through.write(ORDERS, 'k', '"late"', { deadlineAt: within(3_000) });
+  await expect(write).rejects.toMatchObject({ code: 'outcome-unknown' });
+  proxy.refuse(false);
+  await until(() => part.ctx.redis.ping().then(() => true), { what: 'Redis to be back' });
+  expect(await copyOf('k')).toContain('"former"');
+  answered.open();
+  await until(async () => (await copyOf('k')) === null, { what: 'the former copy to be dropped' });
+});
