@@ -28,7 +28,10 @@ export interface RedisStore {
   readonly together: Together;
   /** Redis' own time now, in µs, as far as known: never ahead of it by more than a clock step of Redis. */
   estimatedTime(): number;
-  /** When a lost connection last came back (`performance.now()`, ms); long ago where none was lost. */
+  /**
+   * When Redis was last back after it had been out of reach (`performance.now()`, ms); long ago where it never was. A first
+   * connection that took long counts.
+   */
   reconnectedAt(): number;
   /** When a script was last answered, whoever ran it (`performance.now()`, ms); long ago where none was. */
   answeredAt(): number;
@@ -65,6 +68,9 @@ export interface RedisOptions {
   readonly tracing?: StoreTracing | undefined;
 }
 
+/** A first connection that takes longer was kept waiting by a Redis that was away: others may have written around it, in ms. */
+const SLOW_CONNECTION_MS = 1_000;
+
 function connect(options: RedisOptions, name: string): Redis {
   const redis = new Redis(options.url, {
     connectionName: name,
@@ -96,15 +102,17 @@ export function connectRedis(options: RedisOptions): RedisStore {
   // the closest one.
   let offset = Number.NEGATIVE_INFINITY;
   let serverMayDiffer = true;
-  let connections = 0;
+  const connectingSince = performance.now();
+  let connected = false;
   let reconnectedAt = Number.NEGATIVE_INFINITY;
   let answeredAt = Number.NEGATIVE_INFINITY;
   const monotonic = () => performance.now() * 1_000;
 
   redis.on('ready', () => {
     serverMayDiffer = true;
-    connections += 1;
-    if (connections > 1) reconnectedAt = performance.now();
+    const now = performance.now();
+    if (connected || now - connectingSince > SLOW_CONNECTION_MS) reconnectedAt = now;
+    connected = true;
     options.onConnected?.();
     for (const { source } of SCRIPTS.values()) redis.script('LOAD', source).catch(() => {});
   });

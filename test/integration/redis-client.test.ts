@@ -62,6 +62,34 @@ function tally(endings: readonly { readonly what: string }[]): Record<string, nu
   return counts;
 }
 
+describe('the moment from which Redis is back', () => {
+  test('is none where it was there from the beginning, and that of the connection that came back', async () => {
+    expect(store.reconnectedAt()).toBe(Number.NEGATIVE_INFINITY);
+    const before = performance.now();
+    proxy.cut();
+    await until(() => store.reconnectedAt() >= before, { what: 'the connection to be back' });
+  });
+
+  test('is that of a first connection that was long in coming: others may have written around Redis', async () => {
+    proxy.refuse(true);
+    const began = performance.now();
+    const late = connectRedis({
+      url: `redis://127.0.0.1:${proxy.port}`,
+      timeoutMs: TIMEOUT_MS,
+      name: 'late',
+    });
+    try {
+      await until(() => performance.now() - began > 1_100, { what: 'a second to pass' });
+      expect(late.reconnectedAt()).toBe(Number.NEGATIVE_INFINITY);
+      proxy.refuse(false);
+      await until(() => late.ping().then(() => true), { what: 'a connection' });
+      expect(late.reconnectedAt()).toBeGreaterThan(began + 1_000);
+    } finally {
+      await late.close();
+    }
+  });
+});
+
 describe('a connection cut', () => {
   test('after the command ran: the outcome is unknown, and it is never sent again', async () => {
     const cut = proxy.cutOn('answer', (bytes) => bytes.includes(p.epoch));
