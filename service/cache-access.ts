@@ -1,9 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { Collection } from '../domain/collection.ts';
-import type { EntryRef } from '../domain/entry.ts';
+import { type EntryRef, entryId } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import type { EntryState } from '../domain/mutation.ts';
-import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
+import {
+  EpochChanged,
+  RedisOutcomeUnknown,
+  RedisOutOfMemory,
+  RedisUnavailable,
+} from '../storage/redis/errors.ts';
 import { fill, type LookupOptions } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import { pause } from './deadline.ts';
@@ -96,6 +101,10 @@ export function createCacheAccess(
           ttlMs: state.version === 0 ? ABSENT_TTL_MS : collection.cacheTtlSeconds * 1_000,
         });
       } catch (error) {
+        // It certainly did not run, so nothing under way can meet the same token again.
+        if (error instanceof RedisOutOfMemory || error instanceof RedisUnavailable) {
+          unused.set(entryId(ref), lease);
+        }
         if (!(error instanceof EpochChanged))
           ctx.log.debug({ err: error }, 'a read could not fill the cache');
         return false;

@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
 import type { Unsettled } from './found.ts';
 import type { ManyResult, ReadResult, RequestOptions } from './holdfast.ts';
-import { FILL_PAUSE_MS, FILL_WAIT_MS, LONGEST_FILL_PAUSE_MS, newerRow, outcomeOf } from './read.ts';
+import { FILL_PAUSE_MS, fillWaitEnd, LONGEST_FILL_PAUSE_MS, newerRow, outcomeOf } from './read.ts';
 import type { Settling } from './settling.ts';
 import type { Missed, PlacedRef, Sources } from './sources.ts';
 import type { Suspicion } from './suspicion.ts';
@@ -69,7 +69,11 @@ export function createReadMany(
       [...partitions].map(async ([partition, some]) => {
         const place = { collection, partition, deadlineAt };
         const all = await cache.look(place, uniqueToken(), (options) =>
-          Promise.all(some.map(({ ref }) => lookup(ctx.redis, ref, options))),
+          Promise.all(
+            some.map(({ ref }) =>
+              lookup(ctx.redis, ref, { ...options, token: cache.tokenFor(entryId(ref)) }),
+            ),
+          ),
         );
         some.forEach((one, i) => {
           const found = all === 'redis-down' ? undefined : all.found[i];
@@ -91,7 +95,7 @@ export function createReadMany(
     const looked = new Map<PlacedRef, Looked>();
     await look(collection, refs, deadlineAt, looked);
     let wait = FILL_PAUSE_MS;
-    for (const end = performance.now() + FILL_WAIT_MS; performance.now() < end; ) {
+    for (const end = fillWaitEnd(deadlineAt); performance.now() < end; ) {
       const held = refs.filter((one) => isHeld(looked.get(one)));
       if (held.length === 0) break;
       await pause(wait, deadlineAt);

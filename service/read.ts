@@ -8,23 +8,27 @@ import { type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { ReadOutcome } from '../telemetry/metrics.ts';
 import type { CacheAccess, LookedUp } from './cache-access.ts';
 import type { Context } from './context.ts';
-import { beforeDeadline, pause } from './deadline.ts';
+import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { Unsettled } from './found.ts';
 import type { ReadResult, RequestOptions } from './holdfast.ts';
 import type { Settling } from './settling.ts';
 import type { Sources } from './sources.ts';
 import type { Suspicion } from './suspicion.ts';
-import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
 
 /**
  * How long a copy that another process is about to fill is waited for. Long enough for a busy one, or a storm of misses reads
  * the row once for each process; not as long as the lease, since its holder may have died.
  */
-export const FILL_WAIT_MS = 1_500;
+const FILL_WAIT_MS = 1_500;
 /** How soon it is looked for, and how seldom at last. */
 export const FILL_PAUSE_MS = 5;
 export const LONGEST_FILL_PAUSE_MS = 40;
+
+/** Until when it is waited for (`performance.now()`, ms): what is left of the deadline after it is for reading the row. */
+export function fillWaitEnd(deadlineAt: number): number {
+  return performance.now() + Math.min(FILL_WAIT_MS, remainingMs(deadlineAt) / 2);
+}
 
 type Looked = LookedUp<Lookup>;
 
@@ -144,10 +148,10 @@ export function createReader(
   ): Promise<Looked> {
     let looked = first;
     let wait = FILL_PAUSE_MS;
-    for (const end = performance.now() + FILL_WAIT_MS; isHeld(looked) && performance.now() < end; ) {
+    for (const end = fillWaitEnd(deadlineAt); isHeld(looked) && performance.now() < end; ) {
       await pause(wait, deadlineAt);
       wait = Math.min(wait * 2, LONGEST_FILL_PAUSE_MS);
-      looked = await look(ref, collection, partition, uniqueToken(), deadlineAt);
+      looked = await look(ref, collection, partition, cache.tokenFor(entryId(ref)), deadlineAt);
     }
     return looked;
   }

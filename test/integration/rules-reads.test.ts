@@ -253,3 +253,40 @@ test('a process that starts after a write around Redis holds cached copies again
   await fresh.suspicion.learn();
   expect((await order()).state).toMatchObject({ version: written.version, value: '"around"' });
 });
+
+test('a reader whose time is short does not spend all of it waiting for the copy of another', async () => {
+  const [one, other] = [await world.part(), await world.part()];
+  await one.behind.write(CARTS, 'k', '"row"', cached());
+  await evict('carts/k');
+  one.before('fill', () => {
+    throw new RedisOutcomeUnknown('the process died');
+  });
+  await read(one, 'k');
+  expect((await read(other, 'k', 1_000)).state.value).toBe('"row"');
+  await evict('carts/k');
+  one.before('fill', () => {
+    throw new RedisOutcomeUnknown('the process died');
+  });
+  await read(one, 'k');
+  expect(await other.readMany(CARTS, ['k'], { deadlineAt: within(1_000) })).toMatchObject({
+    entries: [{ value: '"row"' }],
+  });
+});
+
+test('where Redis is full no reader waits for a copy that nobody could fill', async () => {
+  const part = await world.part();
+  await epochOf(part);
+  await world.raw.config('SET', 'maxmemory', '500kb');
+  const looks = () => part.sent.filter((script) => script === 'lookup').length;
+  for (let i = 1; i <= 3; i++) {
+    expect((await read(part, 'unknown')).stored).toBe(false);
+    expect(looks()).toBe(i);
+  }
+  for (let i = 4; i <= 6; i++) {
+    await part.readMany(CARTS, ['unknown'], { deadlineAt: within(20_000) });
+    expect(looks()).toBe(i);
+  }
+  // And once there is room, the lease that was kept fills.
+  await world.raw.config('SET', 'maxmemory', '0');
+  expect((await read(part, 'unknown')).stored).toBe(true);
+});
