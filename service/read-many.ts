@@ -114,16 +114,16 @@ export function createReadMany(
     for (const [one, { state, staged }] of hits)
       answers.set(one, { state, source: 'cache', unsettled: staged });
     if (hits.length === 0 || !suspicion.active()) return;
-    try {
-      const records = await Promise.all(hits.map(([{ ref }]) => ctx.readRecord(collection.kind, ref)));
-      hits.forEach(([one, { state }], i) => {
-        const record = records[i];
-        const row = record === undefined ? undefined : newerRow(state, record);
-        if (row !== undefined) answers.set(one, { state: row, source: 'row', unsettled: undefined });
-      });
-    } catch (error) {
-      if (!isUnreachable(error)) throw error;
-    }
+    await Promise.all(
+      hits.map(async ([one, { state }]) => {
+        try {
+          const row = newerRow(state, await ctx.readRecord(collection.kind, one.ref));
+          if (row !== undefined) answers.set(one, { state: row, source: 'row', unsettled: undefined });
+        } catch (error) {
+          if (!(isUnreachable(error) && suspicion.writtenSince(state.version))) throw error;
+        }
+      }),
+    );
   }
 
   async function repaired(

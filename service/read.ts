@@ -3,6 +3,7 @@ import { type EntryRef, entryId } from '../domain/entry.ts';
 import type { Settled } from '../domain/merge.ts';
 import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
+import type { Version } from '../domain/version.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
 import { type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { ReadOutcome } from '../telemetry/metrics.ts';
@@ -33,8 +34,13 @@ export function fillWaitEnd(deadlineAt: number): number {
 type Looked = LookedUp<Lookup>;
 
 /** A result, and whether it still waits to be queued. */
-interface Answer extends ReadResult {
+interface Answer extends HeldResult {
   readonly unsettled: Unsettled | undefined;
+}
+
+/** A result, and below which version there still is a copy of the entry, where its row was found to be newer. */
+export interface HeldResult extends ReadResult {
+  readonly copyBelow?: Version;
 }
 
 /** Repairs of one entry under way: the one that runs, and the one that begins when it ends. */
@@ -47,7 +53,7 @@ interface Flight {
 
 export interface Reader {
   /** @throws HoldfastError dependency-unavailable, deadline-exceeded. */
-  read(collection: Collection, key: string, options: RequestOptions): Promise<ReadResult>;
+  read(collection: Collection, key: string, options: RequestOptions): Promise<HeldResult>;
 }
 
 /** The row, where it is newer than a copy. Where there is none, a tombstone above the copy may have been pruned. */
@@ -120,7 +126,8 @@ export function createReader(
 
   /**
    * Redis was out of reach a moment ago: others may have written around it, and their orders to drop older copies may still
-   * be on their way. Until then a copy is held against its row.
+   * be on their way. Until then a copy is held against its row; where the row cannot be read, only one that is newer than
+   * all of them is returned.
    */
   async function trusted(
     ref: EntryRef,
@@ -129,13 +136,17 @@ export function createReader(
   ): Promise<Answer> {
     const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
     if (!suspicion.active()) return hit;
+    let record: Settled;
     try {
-      const row = newerRow(state, await ctx.readRecord(collection.kind, ref));
-      return row === undefined ? hit : { state: row, source: 'row', stored: false, unsettled: undefined };
+      record = await ctx.readRecord(collection.kind, ref);
     } catch (error) {
-      if (isUnreachable(error)) return hit;
+      if (isUnreachable(error) && suspicion.writtenSince(state.version)) return hit;
       throw error;
     }
+    const row = newerRow(state, record);
+    if (row === undefined) return hit;
+    const copyBelow = Math.max(row.version, record.pruneFloor);
+    return { state: row, source: 'row', stored: false, unsettled: undefined, copyBelow };
   }
 
   /** While a reader of another process fills, its copy is worth a short wait: it spares the database the same read. */

@@ -1,3 +1,4 @@
+import type { Version } from '../domain/version.ts';
 import { writtenAroundUntil } from '../storage/postgres/written-around.ts';
 import { COMMIT_MARGIN_MS } from './block.ts';
 import { GATHER_MS } from './cache-repairs.ts';
@@ -15,6 +16,11 @@ const BACKLOG_MS = 30_000;
 export interface Suspicion {
   /** Of this moment. */
   active(): boolean;
+  /**
+   * Whether a copy of this version was written since the suspicion began, through Redis: then it is newer than what was
+   * written around Redis before.
+   */
+  writtenSince(version: Version): boolean;
   /** Asks the database whether there were such writes before this process began. @throws errors of PostgreSQL. */
   learn(): Promise<void>;
 }
@@ -26,15 +32,23 @@ export interface Suspicion {
 export function createSuspicion(ctx: Context): Suspicion {
   const longestMs = suspicionMs(ctx);
   let until = Number.NEGATIVE_INFINITY;
+  let learnedAt = Number.NEGATIVE_INFINITY;
   return {
     active: () => {
       const now = performance.now();
       return now <= until || now <= ctx.redis.reconnectedAt() + longestMs;
     },
+    writtenSince(version) {
+      const now = performance.now();
+      const began = Math.max(ctx.redis.reconnectedAt(), now <= until ? learnedAt : Number.NEGATIVE_INFINITY);
+      // Versions are Redis' time, or that of a process: never further from ours than is tolerated.
+      return version > (Date.now() - (now - began) + ctx.environment.CLOCK_TOLERANCE_MS) * 1_000;
+    },
     async learn() {
       const leftMs = (await writtenAroundUntil(ctx.db)) / 1_000 - Date.now();
       // Not longer than such a time can be: the clock of this process may be wrong.
-      until = performance.now() + Math.min(leftMs, longestMs);
+      learnedAt = performance.now();
+      until = learnedAt + Math.min(leftMs, longestMs);
     },
   };
 }

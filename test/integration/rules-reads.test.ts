@@ -252,6 +252,17 @@ test('a process that starts after a write around Redis holds cached copies again
   expect((await order()).state.value).toBe('"former"');
   await fresh.suspicion.learn();
   expect((await order()).state).toMatchObject({ version: written.version, value: '"around"' });
+  // Where the row cannot be read, the copy may be the former one: it is no answer, until a write has come through Redis.
+  const { readRecord } = fresh.ctx;
+  const both = () => fresh.readMany(ORDERS, ['k'], { deadlineAt: within(20_000) });
+  withoutRows(fresh);
+  await expect(order()).rejects.toMatchObject(REFUSED);
+  await expect(both()).rejects.toMatchObject(REFUSED);
+  Object.assign(fresh.ctx, { readRecord });
+  await before.through.write(ORDERS, 'k', '"since"', { deadlineAt: within(20_000) });
+  withoutRows(fresh);
+  expect(await order()).toMatchObject({ source: 'cache', state: { value: '"since"' } });
+  expect((await both()).entries).toMatchObject([{ value: '"since"' }]);
 });
 
 test('a reader whose time is short does not spend all of it waiting for the copy of another', async () => {
