@@ -129,7 +129,7 @@ export function createHoldfast(deps: {
   const repairs = createCacheRepairs(ctx);
   const direct = createDirectWrites(ctx, { repairs, slots });
   const acknowledge = createAcknowledge(ctx, { waiters, flusher });
-  const writeBehind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience });
+  const writeBehind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience, suspicion });
   const stageMany = createStageMany(ctx, { epochs, acknowledge });
   const writeThrough = createWriteThrough(ctx, { epochs, direct, patience });
   const explain = createExplain(ctx, { epochs, batches, slots });

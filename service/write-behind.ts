@@ -7,6 +7,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { type CommittedRecord, findRecord } from '../storage/postgres/idempotency-records.ts';
 import { RedisUnreachable } from '../storage/redis/errors.ts';
+import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import type { StageOutcome } from '../storage/redis/stage-outcome.ts';
 import { type StageOptions, stageWrite } from '../storage/redis/write.ts';
 import { type Acknowledge, levelOf } from './acknowledge.ts';
@@ -21,6 +22,7 @@ import type { Receipt } from './receipt.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import { replayedReceipt, requireSameRequest } from './replay.ts';
 import { stageOptions } from './stage-options.ts';
+import type { Suspicion } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
 import {
   counterOverflow,
@@ -56,10 +58,11 @@ export function createWriteBehind(
     readonly acknowledge: Acknowledge;
     readonly direct: DirectWrites;
     readonly patience: RedisPatience;
+    readonly suspicion: Suspicion;
   },
 ): WriteBehind {
   const { environment, redis, tracing } = ctx;
-  const { epochs, reader, acknowledge, direct, patience } = deps;
+  const { epochs, reader, acknowledge, direct, patience, suspicion } = deps;
   const common = stageOptions(ctx);
 
   /** Runs a staging script until it staged or said no. Sent once for each answer: in doubt, the outcome is unknown. */
@@ -135,6 +138,27 @@ export function createWriteBehind(
     }
   }
 
+  /**
+   * A condition is decided on the copy, which may be older than a write around Redis: one that is found to be is dropped, so
+   * that the row decides.
+   */
+  async function dropOlderCopy(
+    collection: Collection,
+    key: string,
+    partition: number,
+    options: WriteOptions,
+  ): Promise<void> {
+    const { copyBelow: version } = await reader.read(collection, key, options);
+    if (version === undefined) return;
+    try {
+      await epochs.use(partition, options.deadlineAt, () =>
+        invalidateEntries(redis, partition, [{ collection: collection.name, key, version }]),
+      );
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
   async function acknowledged(
     collection: Collection,
     key: string,
@@ -186,6 +210,14 @@ export function createWriteBehind(
         options.condition === undefined &&
         options.idempotency === undefined &&
         collection.reads === 'latest';
+      if (
+        options.condition !== undefined &&
+        collection.kind === 'document' &&
+        collection.reads === 'latest' &&
+        suspicion.active()
+      ) {
+        await dropOlderCopy(collection, key, partition, options);
+      }
       const staged = await stage(collection, key, partition, options, aroundRedis, (o) =>
         stageWrite(redis, write, o),
       );

@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { createWorld, gate, ORDERS, type Part, type World, within } from './rules-fixture.ts';
+import {
+  CARTS,
+  cached,
+  createWorld,
+  gate,
+  ORDERS,
+  type Part,
+  queued,
+  type World,
+  within,
+} from './rules-fixture.ts';
 
 let world: World;
 let proxy: TcpProxy;
@@ -43,6 +53,30 @@ test('an outage with many writes leaves about one order a second to drop older c
   expect(new Set((await Promise.all(writes)).map(({ state }) => state))).toEqual(new Set(['persisted']));
   expect(orders).toBeGreaterThan(0);
   expect(orders).toBeLessThanOrEqual(1 + Math.ceil((performance.now() - began) / 1_000));
+});
+
+test('a condition of a process that is back holds against what others wrote around Redis, not against an older copy', async () => {
+  const wasAway = await startTcpProxy({ port: world.redis.port });
+  try {
+    const back = await world.part({ REDIS_URL: `redis://127.0.0.1:${wasAway.port}` });
+    const former = await back.behind.write(CARTS, 'k', '"former"', cached());
+    const around = await (await cutOff()).behind.write(CARTS, 'k', '"around"', queued());
+    expect(around.state).toBe('persisted');
+    const cutAt = performance.now();
+    wasAway.cut();
+    await until(() => back.ctx.redis.reconnectedAt() > cutAt, { what: 'the connection to be back' });
+    const put = (ifVersion: number) =>
+      back.behind.write(CARTS, 'k', '"next"', { ...cached(), condition: { ifVersion } });
+    await expect(put(former.version)).rejects.toMatchObject({
+      code: 'precondition-failed',
+      details: { currentVersion: around.version },
+    });
+    const next = await put(around.version);
+    expect(next.version).toBeGreaterThan(around.version);
+    await expect(put(around.version)).rejects.toMatchObject({ details: { currentVersion: next.version } });
+  } finally {
+    await wasAway.close();
+  }
 });
 
 test('a commit that answers after its request was given up is told to Redis as soon as it is back', async () => {

@@ -233,7 +233,7 @@ export async function createWorld(
     const direct = createDirectWrites(ctx, { repairs: createCacheRepairs(ctx), slots });
     const acknowledge = createAcknowledge(ctx, { waiters, flusher });
     const stageMany = createStageMany(ctx, { epochs, acknowledge });
-    const behind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience });
+    const behind = createWriteBehind(ctx, { epochs, reader, acknowledge, direct, patience, suspicion });
     const through = createWriteThrough(ctx, { epochs, direct, patience });
     const writer = { 'write-behind': behind, 'write-through': through };
     const write: Pick<Holdfast, 'put' | 'delete' | 'increment'> = {
