@@ -14,7 +14,7 @@ export function createInstallationReader(db: Kysely<Database>): ReadInstallation
   };
 }
 
-export async function readInstallation(db: Kysely<Database>): Promise<Installation> {
+async function readInstallation(db: Kysely<Database>): Promise<Installation> {
   const { rows } = await sql<{ id: Installation }>`SELECT id FROM installation`.execute(db);
   const [row] = rows;
   if (row === undefined) throw new Error('the row of the table "installation" is gone');

@@ -10,7 +10,7 @@ export class AdoptedMeanwhile extends Error {}
  * A fence is always raised before the first batch of its epoch is made, so one that is behind a batch can only belong to a
  * PostgreSQL that was restored to an earlier time. The batch is not refused: the next recovery finds it in its slot and adopts it.
  */
-export class PostgresWentBack extends Error {
+class PostgresWentBack extends Error {
   constructor({ partition, epoch }: Batch, fence: Epoch) {
     super(
       `PostgreSQL is older than this batch: partition ${partition} is at epoch ${epochNumber(fence)} there, and the batch is of epoch ${epochNumber(epoch)}, so PostgreSQL was restored to an earlier time. ` +
@@ -21,7 +21,7 @@ export class PostgresWentBack extends Error {
 }
 
 /** A batch of another database, which a worker of this one was given. The right worker takes it at a later attempt. */
-export class ForeignBatch extends Error {
+class ForeignBatch extends Error {
   constructor() {
     super(
       'The batch belongs to another Holdfast installation, which has the same Temporal namespace and task queue, and another database. ' +
