@@ -2,6 +2,7 @@ import { ApplicationFailure, CancelledFailure, cancellationSignal } from '@tempo
 import { crashPoint } from '../config/crash-points.ts';
 import type { Batch } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
+import type { Installation } from '../domain/epoch.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
 import { type PackedMutations, unpackMutations } from '../domain/packed-mutations.ts';
 import type { PersistOutcome } from '../storage/postgres/types.ts';
@@ -50,6 +51,8 @@ export interface ReleaseInput {
 export interface InvalidateInput {
   readonly partition: number;
   readonly entries: readonly EntryVersion[];
+  /** Left out by older versions. */
+  readonly installation?: Installation;
 }
 
 export interface ActivityDeps {

@@ -30,7 +30,7 @@ export interface CacheRepairs {
   /**
    * Makes sure that Redis will be told of a write around it that does not begin to commit past `deadline` (ms since 1970);
    * resolves once Temporal has the order, up to `GATHER_MS` and one call later. The write must not commit before.
-   * @throws TemporalUnreachable: then the write must not happen.
+   * @throws TemporalUnreachable, errors of PostgreSQL: then the write must not happen.
    */
   announce(partition: number, entry: EntryVersion, deadline: number): Promise<void>;
   /**
@@ -54,6 +54,7 @@ export function createCacheRepairs(ctx: Context): CacheRepairs {
       const deadline = Math.max(...group.map((waiting) => waiting.deadline));
       await startCacheRepair(ctx.temporal, {
         partition,
+        installation: await ctx.installation(),
         entries: group.map((waiting) => waiting.entry),
         delayMs: Math.max(0, deadline + CLOCK_TOLERANCE_MS - Date.now()),
         againMs: POSTGRES_TIMEOUT_MS + COMMIT_MARGIN_MS,

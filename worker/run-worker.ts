@@ -6,6 +6,7 @@ import { createActivities } from '../activities/create-activities.ts';
 import { createMaintenance } from '../activities/create-maintenance.ts';
 import type { Environment } from '../config/environment.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
+import { createInstallationReader, OtherInstallation } from '../storage/postgres/installation.ts';
 import { persistAndReport } from '../storage/postgres/persist-and-report.ts';
 import { connectRedis } from '../storage/redis/client.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
@@ -73,6 +74,7 @@ export async function runWorker({
     },
   });
   const temporal = connectTemporal({ environment, name: 'holdfast-worker' });
+  const installation = createInstallationReader(database.db);
   const stop = new AbortController();
   const ending = AbortSignal.any([signal, stop.signal]);
   let connection: NativeConnection | undefined;
@@ -112,7 +114,12 @@ export async function runWorker({
               metrics.releaseFailed();
               throw error;
             }),
-          invalidate: ({ partition, entries }) => invalidateEntries(redis, partition, entries),
+          async invalidate({ partition, entries, installation: theirs }) {
+            if (theirs !== undefined && theirs !== (await installation())) {
+              throw new OtherInstallation('An order to drop cached copies');
+            }
+            await invalidateEntries(redis, partition, entries);
+          },
         }),
         ...createMaintenance({ environment, db: database.db, redis, temporal, metrics, log: logger }),
       },

@@ -1,5 +1,5 @@
 import type { BatchId } from '../domain/batch.ts';
-import type { Epoch } from '../domain/epoch.ts';
+import type { Epoch, Installation } from '../domain/epoch.ts';
 import type { EntryVersion, Mutation } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 
@@ -107,6 +107,8 @@ export interface CacheRepairInput {
   readonly format: 1;
   readonly partition: number;
   readonly entries: readonly EntryVersion[];
+  /** Whose Redis is to be told. Not in those that older versions started. */
+  readonly installation?: Installation;
   /**
    * Milliseconds since 1970, by the clock of who started it: by then the commits are decided, most likely. Only where
    * `delayMs` is left out, as older versions do; for older workers it is always there.

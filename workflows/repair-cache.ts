@@ -15,7 +15,8 @@ export async function repairCache(input: CacheRepairInput): Promise<void> {
   if (input.format !== 1) {
     throw new Error(`cache repair input of format ${String(input.format)}: a newer worker is needed`);
   }
-  const { partition, entries, delayMs, againMs } = input;
+  const { partition, entries, installation, delayMs, againMs } = input;
+  const what = { partition, entries, ...(installation === undefined ? {} : { installation }) };
   const activities = proxyActivities<Activities>({
     startToCloseTimeout: '30 seconds',
     retry: backoff(RETRIES),
@@ -26,9 +27,9 @@ export async function repairCache(input: CacheRepairInput): Promise<void> {
     const relative = delayMs !== undefined && patched('relative-instants');
     const waitMs = relative ? delayMs : input.notBefore - Date.now();
     if (waitMs > 0) await sleep(waitMs);
-    await activities.invalidateEntries({ partition, entries });
+    await activities.invalidateEntries(what);
     if (!relative || againMs === undefined) return;
     await sleep(againMs);
-    await activities.invalidateEntries({ partition, entries });
+    await activities.invalidateEntries(what);
   });
 }

@@ -14,6 +14,18 @@ export function createInstallationReader(db: Kysely<Database>): ReadInstallation
   };
 }
 
+/** A worker was given what belongs to another database. The right worker takes it at a later attempt. */
+export class OtherInstallation extends Error {
+  /** @param what at the beginning of a sentence: `The batch`. */
+  constructor(what: string) {
+    super(
+      `${what} belongs to another Holdfast installation, which has the same Temporal namespace and task queue, and another database. ` +
+        'Nothing of it is lost, it waits for a worker of its own. Give each installation a TEMPORAL_NAMESPACE of its own.',
+    );
+    this.name = 'OtherInstallation';
+  }
+}
+
 async function readInstallation(db: Kysely<Database>): Promise<Installation> {
   const { rows } = await sql<{ id: Installation }>`SELECT id FROM installation`.execute(db);
   const [row] = rows;

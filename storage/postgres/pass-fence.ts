@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely';
 import type { Batch } from '../../domain/batch.ts';
 import { type Epoch, epochNumber, type Installation, isForeign } from '../../domain/epoch.ts';
 import type { Database } from './database-types.ts';
+import { OtherInstallation } from './installation.ts';
 
 /** The batch is welcome by now: the transaction is to be run once more. */
 export class AdoptedMeanwhile extends Error {}
@@ -17,17 +18,6 @@ class PostgresWentBack extends Error {
         'Nothing of the batch is lost, it waits. Empty Redis (FLUSHALL) and start the API processes: they take it in.',
     );
     this.name = 'PostgresWentBack';
-  }
-}
-
-/** A batch of another database, which a worker of this one was given. The right worker takes it at a later attempt. */
-class ForeignBatch extends Error {
-  constructor() {
-    super(
-      'The batch belongs to another Holdfast installation, which has the same Temporal namespace and task queue, and another database. ' +
-        'Nothing of it is lost, it waits for a worker of its own. Give each installation a TEMPORAL_NAMESPACE of its own.',
-    );
-    this.name = 'ForeignBatch';
   }
 }
 
@@ -49,7 +39,7 @@ export async function passFence(trx: Transaction<Database>, batch: Batch): Promi
 /**
  * Under the lock that a recovery needs for adopting: either it sees this refusal and does not adopt the batch, or the
  * batch is adopted by now and must not be refused.
- * @throws AdoptedMeanwhile, ForeignBatch, PostgresWentBack; then nothing may be committed.
+ * @throws AdoptedMeanwhile, OtherInstallation, PostgresWentBack; then nothing may be committed.
  */
 export async function recordRefusal(trx: Transaction<Database>, batch: Batch): Promise<void> {
   const { rows } = await sql<{ epoch: Epoch; welcome: boolean; installation: Installation }>`
@@ -64,7 +54,7 @@ export async function recordRefusal(trx: Transaction<Database>, batch: Batch): P
   }
   // Starting over, not going on: the rows would be locked after the partition's row, against the common order.
   if (fence.welcome) throw new AdoptedMeanwhile();
-  if (isForeign(batch.epoch, fence.installation)) throw new ForeignBatch();
+  if (isForeign(batch.epoch, fence.installation)) throw new OtherInstallation('The batch');
   if (epochNumber(batch.epoch) > epochNumber(fence.epoch)) throw new PostgresWentBack(batch, fence.epoch);
   await sql`INSERT INTO refused_batches (batch_id, partition) VALUES (${batch.id}, ${batch.partition})
     ON CONFLICT DO NOTHING`.execute(trx);

@@ -1,4 +1,5 @@
 import { REPAIR_CACHE_WORKFLOW } from '../../config/temporal-names.ts';
+import type { Installation } from '../../domain/epoch.ts';
 import type { EntryVersion } from '../../domain/mutation.ts';
 import { partitionName } from '../../domain/partition.ts';
 import type { CacheRepairInput } from '../../workflows/messages.ts';
@@ -13,6 +14,7 @@ export async function startCacheRepair(
   temporal: Temporal,
   repair: {
     readonly partition: number;
+    readonly installation: Installation;
     readonly entries: readonly EntryVersion[];
     /** Milliseconds from now until Redis is told, and from then until it is told once more. */
     readonly delayMs: number;
@@ -25,6 +27,7 @@ export async function startCacheRepair(
   const input: CacheRepairInput = {
     format: 1,
     partition: repair.partition,
+    installation: repair.installation,
     entries: repair.entries.map(({ collection, key, version }) => ({ collection, key, version })),
     notBefore: Date.now() + repair.delayMs,
     delayMs: repair.delayMs,

@@ -9,6 +9,7 @@ import { recordTopology } from '../../storage/postgres/topology.ts';
 import { connectTemporal } from '../../storage/temporal/client.ts';
 import { readPending } from '../../storage/temporal/read-pending.ts';
 import { startBatch } from '../../storage/temporal/start-batch.ts';
+import { startCacheRepair } from '../../storage/temporal/start-cache-repair.ts';
 import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
 import { createDatabase, createNamespace, services, type TestDatabase } from '../support/services.ts';
@@ -90,6 +91,19 @@ it('a worker carries a batch into PostgreSQL, as soon as the tables are there', 
     deadlineMs: 10_000,
   });
   expect(pending).toMatchObject({ mutations: [], source: 'query' });
+  // An order of another installation is not carried out in this one's Redis.
+  const repair = { partition: 0, installation: 'another', entries: [], token: randomUUID() };
+  await startCacheRepair(temporal, { ...repair, delayMs: 0, againMs: 0, deadlineMs: 10_000 });
+  await vi.waitFor(
+    async () => {
+      const { raw } = await temporal.within(5_000, ({ workflow }) =>
+        workflow.getHandle(`repair-cache:p00:${repair.token}`).describe(),
+      );
+      const [activity] = raw.pendingActivities ?? [];
+      expect(activity?.lastFailure?.message).toContain('another Holdfast installation');
+    },
+    { timeout: 20_000, interval: 100 },
+  );
   await worker.stop();
   await close();
   await temporal.close();

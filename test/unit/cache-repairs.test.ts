@@ -6,6 +6,7 @@ import type { Context } from '../../service/context.ts';
 import type { CacheRepairInput } from '../../workflows/messages.ts';
 
 const environment = { CLOCK_TOLERANCE_MS: 100, POSTGRES_TIMEOUT_MS: 3_000, TEMPORAL_TIMEOUT_MS: 1_000 };
+const installation = async () => 'abcdef01';
 const entry = (key: string) => ({ collection: 'orders', key, version: 1 });
 
 /** Repairs whose workflows are noted instead of started; `fails` may throw in the place of a start. */
@@ -18,7 +19,10 @@ function noted(fails = (_input: CacheRepairInput) => {}) {
   const temporal = {
     within: (_ms: number, work: (client: unknown) => unknown) => work({ workflow: { start } }),
   };
-  return { started, repairs: createCacheRepairs({ environment, temporal } as unknown as Context) };
+  return {
+    started,
+    repairs: createCacheRepairs({ environment, temporal, installation } as unknown as Context),
+  };
 }
 
 test('an order is given at once; those of the next second go together, with those of other partitions at their own pace', async () => {
@@ -51,6 +55,7 @@ test('Redis is told after the last deadline, and again when a commit that had be
   const deadline = Date.now() + 5_000;
   await repairs.announce(0, entry('a'), deadline);
   const { delayMs = 0, againMs = 0, notBefore = 0 } = started[0]?.input ?? {};
+  expect(started[0]?.input.installation).toBe('abcdef01');
   expect(delayMs).toBeGreaterThan(4_000);
   expect(delayMs).toBeLessThanOrEqual(5_100);
   expect(againMs).toBeGreaterThanOrEqual(environment.POSTGRES_TIMEOUT_MS + COMMIT_MARGIN_MS);

@@ -60,10 +60,13 @@ it.each([
 ])(
   'tells Redis when the commits are decided and once more, by its own timers: by the clock of who ordered it the time %s',
   async (_how, ahead) => {
-    const told = await repaired((now) => ({ notBefore: now + ahead, delayMs: hour, againMs: 2 * hour }), 0);
+    const told = await repaired(
+      (now) => ({ notBefore: now + ahead, delayMs: hour, againMs: 2 * hour, installation: 'abcdef01' }),
+      0,
+    );
     expect(told.map(({ input }) => input)).toEqual([
-      { partition: 0, entries },
-      { partition: 0, entries },
+      { partition: 0, entries, installation: 'abcdef01' },
+      { partition: 0, entries, installation: 'abcdef01' },
     ]);
     const [first = 0, second = 0] = told.map(({ at }) => at);
     expect(first).toBeGreaterThanOrEqual(hour);
