@@ -9,6 +9,10 @@ const LONGEST_RETRY_MS = 30_000;
 /** When Redis is back they all come, one for each second of the outage, process and partition, beside the batches that wait. */
 const BACKLOG_MS = 30_000;
 
+/** How long after this process others may find Redis again, and write around it until then. */
+const OTHERS_MS = 5_000;
+const ASK_MS = 1_000;
+
 /**
  * Whether cached copies may be older than their rows: somebody may have written around Redis a moment ago, and the order to
  * drop older copies may still be on its way.
@@ -26,17 +30,49 @@ export interface Suspicion {
 }
 
 /**
- * Writes around Redis are committed, and Redis is told of them, within a time that is known. A process that
- * lost Redis was not the only one, most likely; one that has just started has to ask.
+ * Each write around Redis notes in PostgreSQL, before it commits, until when copies may be older while Redis can be told. A process
+ * that has just started asks for that. One that lost Redis, as others did most likely, who may be a little longer without it, asks
+ * whether there were such writes since: they can be told of only now. What PostgreSQL does not say is the worst.
  */
 export function createSuspicion(ctx: Context): Suspicion {
   const longestMs = suspicionMs(ctx);
   let until = Number.NEGATIVE_INFINITY;
   let learnedAt = Number.NEGATIVE_INFINITY;
+  /** The reconnection after which PostgreSQL is asked, and until when copies are suspected for it. */
+  let askedFor = ctx.redis.reconnectedAt();
+  let reconnectedUntil = Number.NEGATIVE_INFINITY;
+
+  /** Answers the latest instant that was noted, by this process's monotonic clock. */
+  async function learn(): Promise<number> {
+    const leftMs = (await writtenAroundUntil(ctx.db)) / 1_000 - Date.now();
+    learnedAt = performance.now();
+    // Not longer than such a time can be: the clock of this process may be wrong.
+    until = learnedAt + Math.min(leftMs, longestMs);
+    return learnedAt + leftMs;
+  }
+
+  /** Asks until it was answered and others are back, too; a later reconnection begins anew. */
+  async function follow(reconnectedAt: number): Promise<void> {
+    const longest = reconnectedAt + longestMs;
+    const noted = await learn().catch(() => undefined);
+    if (askedFor !== reconnectedAt) return;
+    if (noted !== undefined) {
+      const since = noted + ctx.environment.CLOCK_TOLERANCE_MS >= ctx.redis.lostAt();
+      reconnectedUntil = since ? longest : reconnectedAt + OTHERS_MS;
+    }
+    if (performance.now() <= reconnectedUntil) setTimeout(follow, ASK_MS, reconnectedAt).unref();
+  }
+
   return {
     active: () => {
+      const reconnectedAt = ctx.redis.reconnectedAt();
+      if (reconnectedAt !== askedFor) {
+        askedFor = reconnectedAt;
+        reconnectedUntil = reconnectedAt + longestMs;
+        void follow(reconnectedAt);
+      }
       const now = performance.now();
-      return now <= until || now <= ctx.redis.reconnectedAt() + longestMs;
+      return now <= reconnectedUntil || now <= until;
     },
     writtenSince(version) {
       const now = performance.now();
@@ -45,10 +81,7 @@ export function createSuspicion(ctx: Context): Suspicion {
       return version > (Date.now() - (now - began) + ctx.environment.CLOCK_TOLERANCE_MS) * 1_000;
     },
     async learn() {
-      const leftMs = (await writtenAroundUntil(ctx.db)) / 1_000 - Date.now();
-      // Not longer than such a time can be: the clock of this process may be wrong.
-      learnedAt = performance.now();
-      until = learnedAt + Math.min(leftMs, longestMs);
+      await learn();
     },
   };
 }

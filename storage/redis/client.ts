@@ -33,6 +33,8 @@ export interface RedisStore {
    * connection that took long counts.
    */
   reconnectedAt(): number;
+  /** When a script was last answered before that. */
+  lostAt(): number;
   /** When a script was last answered, whoever ran it (`performance.now()`, ms); long ago where none was. */
   answeredAt(): number;
   /** Notes a Redis time that a script answered. */
@@ -105,13 +107,17 @@ export function connectRedis(options: RedisOptions): RedisStore {
   const connectingSince = performance.now();
   let connected = false;
   let reconnectedAt = Number.NEGATIVE_INFINITY;
+  let lostAt = Number.NEGATIVE_INFINITY;
   let answeredAt = Number.NEGATIVE_INFINITY;
   const monotonic = () => performance.now() * 1_000;
 
   redis.on('ready', () => {
     serverMayDiffer = true;
     const now = performance.now();
-    if (connected || now - connectingSince > SLOW_CONNECTION_MS) reconnectedAt = now;
+    if (connected || now - connectingSince > SLOW_CONNECTION_MS) {
+      reconnectedAt = now;
+      lostAt = answeredAt;
+    }
     connected = true;
     options.onConnected?.();
     for (const { source } of SCRIPTS.values()) redis.script('LOAD', source).catch(() => {});
@@ -158,6 +164,7 @@ export function connectRedis(options: RedisOptions): RedisStore {
     estimatedTime: () =>
       offset === Number.NEGATIVE_INFINITY ? Date.now() * 1_000 : Math.floor(offset + monotonic()),
     reconnectedAt: () => reconnectedAt,
+    lostAt: () => lostAt,
     answeredAt: () => answeredAt,
     learnTime(micros) {
       const seen = micros - monotonic();
