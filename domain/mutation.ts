@@ -1,4 +1,4 @@
-import { type EntryKind, type EntryRef, parseEntryId } from './entry.ts';
+import { type EntryKind, type EntryRef, entryId, parseEntryId } from './entry.ts';
 import { parseVersion, type Version } from './version.ts';
 
 /**
@@ -20,6 +20,11 @@ export interface Mutation extends EntryRef {
 /** One version of one entry: what is left of a mutation where its value does not matter. */
 export interface EntryVersion extends EntryRef {
   readonly version: Version;
+}
+
+/** Names one version of one entry, for sets and maps. */
+export function versionName(write: EntryVersion): string {
+  return `${write.version} ${entryId(write)}`;
 }
 
 /** The state of an entry in one place (the cache, a batch, a row). Version 0 with a null value: never written. */

@@ -1,5 +1,5 @@
 import { entryId, parseEntryId } from '../domain/entry.ts';
-import type { EntryVersion } from '../domain/mutation.ts';
+import { versionName } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import { decisionsOn } from '../storage/postgres/decisions.ts';
 import type { RecoveredMutation, SetAsideWrite } from '../storage/redis/recover.ts';
@@ -31,16 +31,16 @@ export async function partSetAside(
   // One batch after the other: each is large enough.
   for (const writes of [keyed, ...adopted.map(({ mutations }) => mutations)]) {
     if (writes.length === 0) continue;
-    for (const write of (await decisionsOn(ctx.db, writes)).listed) listed.add(nameOf(write));
+    for (const write of (await decisionsOn(ctx.db, writes)).listed) listed.add(versionName(write));
   }
   const newest = new Map<string, Version>();
   for (const mutation of adopted.flatMap(({ mutations }) => mutations)) {
     const id = entryId(mutation);
-    if (!listed.has(nameOf(mutation))) newest.set(id, Math.max(newest.get(id) ?? 0, mutation.version));
+    if (!listed.has(versionName(mutation))) newest.set(id, Math.max(newest.get(id) ?? 0, mutation.version));
   }
   const pending: RecoveredMutation[] = [];
   const setAside: SetAsideWrite[] = keyed.flatMap((write) =>
-    listed.has(nameOf(write)) ? [{ id: entryId(write), version: write.version }] : [],
+    listed.has(versionName(write)) ? [{ id: entryId(write), version: write.version }] : [],
   );
   for (const { batchId, mutations } of adopted) {
     for (const mutation of mutations) {
@@ -48,14 +48,10 @@ export async function partSetAside(
       const id = entryId(mutation);
       const rested = version <= (newest.get(id) ?? 0);
       if (rested) pending.push({ id, version, batchId, records });
-      if (listed.has(nameOf(mutation))) {
+      if (listed.has(versionName(mutation))) {
         setAside.push(rested ? { id, version } : { id, version, batchId, records });
       }
     }
   }
   return { pending, setAside };
-}
-
-function nameOf(write: EntryVersion): string {
-  return `${write.version} ${entryId(write)}`;
 }

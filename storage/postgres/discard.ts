@@ -1,7 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { BatchId } from '../../domain/batch.ts';
-import { entryId } from '../../domain/entry.ts';
-import type { EntryVersion, Mutation } from '../../domain/mutation.ts';
+import { type EntryVersion, type Mutation, versionName } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import { decisionsOn } from './decisions.ts';
 import { lockDecisions } from './partition-lock.ts';
@@ -41,15 +40,15 @@ export async function discardMutations(
     .setIsolationLevel('read committed')
     .execute(async (trx) => {
       await lockDecisions(trx, partition, discard.lockTimeoutMs);
-      const recorded = new Set((await recordDiscards(trx, discard)).map(nameOf));
-      const listed = new Set((await decisionsOn(trx, mutations)).listed.map(nameOf));
+      const recorded = new Set((await recordDiscards(trx, discard)).map(versionName));
+      const listed = new Set((await decisionsOn(trx, mutations)).listed.map(versionName));
       // Above every decided version, too: it must not be given out again to a write that would then count as discarded.
       const highest = mutations.reduce((max, m) => Math.max(max, m.version), 0);
       await sql`UPDATE partition_clocks SET clock = greatest(clock, ${highest}::bigint)
         WHERE partition = ${partition}::integer`.execute(trx);
       return mutations.map((mutation) => {
         const { collection, key, version } = mutation;
-        const name = nameOf(mutation);
+        const name = versionName(mutation);
         const outcome = recorded.has(name)
           ? 'discarded'
           : listed.has(name)
@@ -85,9 +84,4 @@ async function recordDiscards(
     ON CONFLICT (collection, key, version) DO NOTHING
     RETURNING collection, key, version`.execute(trx);
   return rows;
-}
-
-/** One version of one entry, for sets. */
-function nameOf(mutation: EntryVersion): string {
-  return `${mutation.version} ${entryId(mutation)}`;
 }

@@ -1,9 +1,8 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { crashPoint } from '../../config/crash-points.ts';
 import type { Batch } from '../../domain/batch.ts';
-import { entryId } from '../../domain/entry.ts';
 import { mergeMutations } from '../../domain/merge.ts';
-import type { Mutation } from '../../domain/mutation.ts';
+import { type Mutation, versionName } from '../../domain/mutation.ts';
 import type { Database } from './database-types.ts';
 import { decisionsOn } from './decisions.ts';
 import { isDataError } from './errors.ts';
@@ -83,9 +82,8 @@ async function persistIn(
 
   // Locks are taken in one order by everyone: documents, counters, dead letters, idempotency records, each by key, the
   // partition's row last.
-  const skipped = new Set(listed.map((row) => `${row.version} ${entryId(row)}`));
-  const undecided =
-    skipped.size === 0 ? mutations : mutations.filter((m) => !skipped.has(`${m.version} ${entryId(m)}`));
+  const skipped = new Set(listed.map(versionName));
+  const undecided = skipped.size === 0 ? mutations : mutations.filter((m) => !skipped.has(versionName(m)));
   const wanted = await withoutPruned(trx, undecided, floor);
   const first = await upsertAllOrRefuse(trx, wanted, signal);
   const refused = immediate ? await refusedForGood(trx, first, signal) : first;

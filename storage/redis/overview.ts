@@ -2,7 +2,7 @@ import type { BatchId } from '../../domain/batch.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { list, number, statusOf, text } from './reply.ts';
+import { list, number, pairs, statusOf, text } from './reply.ts';
 
 /** A batch that was given a slot. `sealed`: not known to have reached Temporal; `confirmed`: Temporal has it. */
 export type SentBatch = { readonly batchId: BatchId; readonly slot: number } & (
@@ -67,20 +67,16 @@ export async function partitionOverview(redis: RedisStore, partition: number): P
     oldestStaged: times.length === 0 ? undefined : Math.min(...times),
     freeSlots: number(reply, 7),
     draining: text(reply, 11) === '1',
-    sent: sentBatches(list(reply, 10)),
+    sent: sentBatches(pairs(reply, 10)),
   };
 }
 
-function sentBatches(pairs: readonly string[]): SentBatch[] {
-  const sent: SentBatch[] = [];
-  for (let i = 0; i + 1 < pairs.length; i += 2) {
-    const batchId = pairs[i] as string;
-    const [slot, state, runId, confirmedAt] = (pairs[i + 1] as string).split(' ');
-    sent.push(
-      state === 'confirmed' && runId !== undefined
-        ? { batchId, slot: Number(slot), state, runId, confirmedAt: Number(confirmedAt) }
-        : { batchId, slot: Number(slot), state: 'sealed' },
-    );
-  }
+function sentBatches(records: readonly (readonly [string, string])[]): SentBatch[] {
+  const sent = records.map(([batchId, record]): SentBatch => {
+    const [slot, state, runId, confirmedAt] = record.split(' ');
+    return state === 'confirmed' && runId !== undefined
+      ? { batchId, slot: Number(slot), state, runId, confirmedAt: Number(confirmedAt) }
+      : { batchId, slot: Number(slot), state: 'sealed' };
+  });
   return sent.sort((a, b) => a.slot - b.slot);
 }

@@ -5,7 +5,7 @@ import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
 import { type DrainDecision, encodeDecision } from './drain.ts';
 import { partitionKeys } from './keys.ts';
-import { list, number, statusOf, text } from './reply.ts';
+import { list, number, pairs, statusOf, text } from './reply.ts';
 
 /**
  * The partition's epoch (`undefined` where it must be recovered first) and Redis' time in µs: scripts/hello.lua.
@@ -55,16 +55,8 @@ export async function lockForRecovery(
     identity: text(reply, 1),
     oldEpoch: text(reply, 2),
     counters: list(reply, 3),
-    keyed: pairs(list(reply, 4)),
+    keyed: pairs(reply, 4).map(([id, version]) => ({ id, version: Number(version) })),
   };
-}
-
-function pairs(flat: readonly string[]): { id: string; version: Version }[] {
-  const found = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) {
-    found.push({ id: flat[i] as string, version: Number(flat[i + 1]) });
-  }
-  return found;
 }
 
 /** A mutation that is not yet persisted, of a batch that Temporal holds and the fence adopted. */

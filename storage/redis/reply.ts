@@ -43,3 +43,15 @@ export function list(reply: ScriptReply, at: number): readonly string[] {
   if (!Array.isArray(value)) throw new TypeError(`Redis script: a list expected at ${at}`);
   return value as readonly string[];
 }
+
+/**
+ * A list of pairs, as HGETALL has it and our scripts give it. A last one that is not whole is left out.
+ * @throws as {@link list}.
+ */
+export function pairs(reply: ScriptReply, at: number): readonly (readonly [string, string])[] {
+  const flat = list(reply, at);
+  return Array.from({ length: Math.floor(flat.length / 2) }, (_, i) => [
+    flat[2 * i] as string,
+    flat[2 * i + 1] as string,
+  ]);
+}

@@ -2,7 +2,7 @@ import type { BatchId } from '../../domain/batch.ts';
 import type { Epoch } from '../../domain/epoch.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
-import { list, number, statusOf, text } from './reply.ts';
+import { list, number, pairs, statusOf, text } from './reply.ts';
 
 export interface SweepPage {
   /** '0' once the whole index was seen. */
@@ -34,15 +34,11 @@ export async function sweepPage(
   );
   statusOf(reply);
   const sent = list(reply, 2);
-  const loose = list(reply, 3);
   const confirmed = [];
   for (let i = 0; i + 2 < sent.length; i += 3) {
     confirmed.push({ batchId: sent[i] as string, slot: Number(sent[i + 1]), runId: sent[i + 2] as string });
   }
-  const dangling = [];
-  for (let i = 0; i + 1 < loose.length; i += 2) {
-    dangling.push({ id: loose[i] as string, batchId: loose[i + 1] as string });
-  }
+  const dangling = pairs(reply, 3).map(([id, batchId]) => ({ id, batchId }));
   return { cursor: text(reply, 1), confirmed, dangling };
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import { message, problemOf, startApi } from './fixture.ts';
+import { answerToEndlessBody, message, problemOf, startApi } from './fixture.ts';
 
 const CART = '/v1/collections/carts/entries/ada';
 
@@ -108,16 +108,7 @@ test('a chunked body past the limit is 413, however small its chunks', async () 
 
 test('an endless chunked body is answered and cut off', async () => {
   const { port, holdfast } = await startApi({ MAX_VALUE_BYTES: 100 });
-  const socket = connect(port, '127.0.0.1');
-  let answer = '';
-  socket.on('data', (data) => {
-    answer += data;
-  });
-  socket.on('error', () => {});
-  socket.write(message('PUT', CART, ['Transfer-Encoding: chunked']).replace('Connection: close\r\n', ''));
-  const feed = setInterval(() => socket.write(chunk(' '.repeat(50))), 1);
-  await once(socket, 'close');
-  clearInterval(feed);
+  const answer = await answerToEndlessBody(port, CART);
   expect(answer.slice(9, 12)).toBe('413');
   expect(holdfast.calls).toEqual([]);
 });

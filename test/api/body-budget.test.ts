@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import { testKey } from '../support/api-key.ts';
 import { door } from '../support/door.ts';
-import { type ApiFixture, message, problemOf, startApi } from './fixture.ts';
+import { type ApiFixture, answerToEndlessBody, message, problemOf, startApi } from './fixture.ts';
 
 const CART = '/v1/collections/carts/entries/ada';
 
@@ -61,16 +60,7 @@ test('a body counts as it arrives, and no more once its connection has ended', a
 
 test('an endless body that others leave no room for is answered, and cut off', async () => {
   const { port, holdfast } = await startApi({ MAX_VALUE_BYTES: 1_000, MAX_BODY_BYTES_IN_FLIGHT: 100 });
-  const socket = connect(port, '127.0.0.1');
-  let answer = '';
-  socket.on('data', (data) => {
-    answer += data;
-  });
-  socket.on('error', () => {});
-  socket.write(message('PUT', CART, ['Transfer-Encoding: chunked']).replace('Connection: close\r\n', ''));
-  const feed = setInterval(() => socket.write(`32\r\n${' '.repeat(50)}\r\n`), 1);
-  await once(socket, 'close');
-  clearInterval(feed);
+  const answer = await answerToEndlessBody(port, CART);
   expect(answer.slice(9, 12)).toBe('503');
   expect(answer).toContain('"code":"overloaded"');
   expect(holdfast.calls).toEqual([]);

@@ -110,6 +110,21 @@ export function message(method: string, target: string, headers: string[] = [], 
   return [`${method} ${target} HTTP/1.1`, 'Host: h', 'Connection: close', ...headers, '', body].join('\r\n');
 }
 
+/** What a body in chunks that never ends is answered, until the connection is closed. */
+export async function answerToEndlessBody(port: number, target: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (data) => {
+    answer += data;
+  });
+  socket.on('error', () => {});
+  socket.write(message('PUT', target, ['Transfer-Encoding: chunked']).replace('Connection: close\r\n', ''));
+  const feed = setInterval(() => socket.write(`32\r\n${' '.repeat(50)}\r\n`), 1);
+  await once(socket, 'close');
+  clearInterval(feed);
+  return answer;
+}
+
 export async function problemOf(response: Response): Promise<Record<string, unknown>> {
   return (await response.json()) as Record<string, unknown>;
 }

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
-import { epochNumber, nextEpoch } from '../../domain/epoch.ts';
+import { type Epoch, epochNumber, nextEpoch } from '../../domain/epoch.ts';
 import { createOffers } from '../../service/offer-batch.ts';
 import { recoverPartition } from '../../service/recovery.ts';
 import { readFence, replaceFence } from '../../storage/postgres/fence.ts';
@@ -17,6 +17,7 @@ import {
   createWorld,
   epochOf,
   gate,
+  type Part,
   queued,
   VIEWS,
   type World,
@@ -130,16 +131,20 @@ test('an older Redis that comes back still running is recovered: its copies are 
   }
 });
 
-test('an epoch that the fence has left behind is not taken again, although no recovery came to its end since', async () => {
-  const part = await world.part();
-  const epoch = await epochOf(part);
-  // Another Redis was recovered in between as far as the fence, and this one is back as it was.
-  const replaced = await replaceFence(part.ctx.db, {
+/** As a recovery on another Redis that came as far as the fence. */
+const moveFence = (part: Part, epoch: Epoch) =>
+  replaceFence(part.ctx.db, {
     partition: 0,
     expected: epoch,
     epoch: nextEpoch('other', epoch),
     adopted: [],
   });
+
+test('an epoch that the fence has left behind is not taken again, although no recovery came to its end since', async () => {
+  const part = await world.part();
+  const epoch = await epochOf(part);
+  // Another Redis was recovered in between as far as the fence, and this one is back as it was.
+  const replaced = await moveFence(part, epoch);
   expect(replaced).toBeDefined();
   const state = await world.raw.hgetall('hf:{p00}:state');
   await world.raw.del('hf:{p00}:state');
@@ -152,12 +157,7 @@ test('an epoch that the fence has left behind is not taken again, although no re
 test('what PostgreSQL says of epochs counts also where it says it late, and where a recovery of its own got no further', async () => {
   const part = await world.part({ POSTGRES_TIMEOUT_MS: '10000' });
   const epoch = await epochOf(part);
-  await replaceFence(part.ctx.db, {
-    partition: 0,
-    expected: epoch,
-    epoch: nextEpoch('other', epoch),
-    adopted: [],
-  });
+  await moveFence(part, epoch);
   const [locked, release] = [gate(), gate()];
   const holding = (await world.part()).ctx.db.transaction().execute(async (trx) => {
     await sql`LOCK TABLE topology IN ACCESS EXCLUSIVE MODE`.execute(trx);
@@ -178,12 +178,7 @@ test('behind a new connection there may be an older Redis: the epoch is looked f
   const part = await world.part();
   const epoch = await epochOf(part);
   // Others moved to another Redis, as far as the fence, and this process noticed nothing of it.
-  await replaceFence(part.ctx.db, {
-    partition: 0,
-    expected: epoch,
-    epoch: nextEpoch('other', epoch),
-    adopted: [],
-  });
+  await moveFence(part, epoch);
   expect(await epochOf(part)).toBe(epoch);
   await world.raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   await until(() => part.ctx.redis.reconnectedAt() > 0, { what: 'a new connection' });

@@ -79,14 +79,19 @@ test('a reader of another process that is about to fill is waited for, so that t
   expect([(await first).source, (await second).source]).toEqual(['pending', 'cache']);
 });
 
+/** A read that took the right to fill `carts/k` and never used it. */
+async function dieFilling(part: Part): Promise<void> {
+  await evict('carts/k');
+  part.before('fill', () => {
+    throw new RedisOutcomeUnknown('the process died');
+  });
+  await read(part, 'k');
+}
+
 test('a reader that died with the right to fill is not waited for long', async () => {
   const [one, other] = [await world.part(), await world.part()];
   await one.behind.write(CARTS, 'k', '"row"', cached());
-  await evict('carts/k');
-  one.before('fill', () => {
-    throw new RedisOutcomeUnknown('the process died');
-  });
-  await read(one, 'k');
+  await dieFilling(one);
   expect(await read(other, 'k', 2_000)).toMatchObject({ state: { value: '"row"' }, stored: false });
 });
 
@@ -268,17 +273,9 @@ test('a process that starts after a write around Redis holds cached copies again
 test('a reader whose time is short does not spend all of it waiting for the copy of another', async () => {
   const [one, other] = [await world.part(), await world.part()];
   await one.behind.write(CARTS, 'k', '"row"', cached());
-  await evict('carts/k');
-  one.before('fill', () => {
-    throw new RedisOutcomeUnknown('the process died');
-  });
-  await read(one, 'k');
+  await dieFilling(one);
   expect((await read(other, 'k', 1_000)).state.value).toBe('"row"');
-  await evict('carts/k');
-  one.before('fill', () => {
-    throw new RedisOutcomeUnknown('the process died');
-  });
-  await read(one, 'k');
+  await dieFilling(one);
   expect(await other.readMany(CARTS, ['k'], { deadlineAt: within(1_000) })).toMatchObject({
     entries: [{ value: '"row"' }],
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Context } from '../../service/context.ts';
-import { createSuspicion } from '../../service/suspicion.ts';
+import { createSuspicion, type Suspicion } from '../../service/suspicion.ts';
 
 vi.mock('../../storage/postgres/written-around.ts', () => ({ writtenAroundUntil: () => noted() }));
 
@@ -15,6 +15,18 @@ const suspicion = () =>
     db: {},
     redis: { reconnectedAt: () => reconnectedAt, lostAt: () => lostAt },
   } as unknown as Context);
+
+/** Redis is back, and copies are suspected at once. */
+function reconnected(one: Suspicion): void {
+  reconnectedAt = performance.now();
+  expect(one.active()).toBe(true);
+}
+
+/** Whether copies are suspected after so many seconds more. */
+async function after(seconds: number, one: Suspicion): Promise<boolean> {
+  await vi.advanceTimersByTimeAsync(1_000 * seconds);
+  return one.active();
+}
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'performance', 'Date'] });
@@ -33,25 +45,19 @@ test('a process that never lost Redis, and before which nobody wrote around it, 
 
 test('after a lost connection copies are held against rows for seconds, where nobody wrote around Redis', async () => {
   const one = suspicion();
-  reconnectedAt = performance.now();
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(4_000);
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(3_000);
-  expect(one.active()).toBe(false);
+  reconnected(one);
+  expect(await after(4, one)).toBe(true);
+  expect(await after(3, one)).toBe(false);
 });
 
 test('and for as long as Redis may not have been told where somebody did, also just after', async () => {
   const one = suspicion();
-  reconnectedAt = performance.now();
-  expect(one.active()).toBe(true);
+  reconnected(one);
   await vi.advanceTimersByTimeAsync(3_000);
   const until = (Date.now() + 60_000) * 1_000;
   noted = async () => until;
-  await vi.advanceTimersByTimeAsync(50_000);
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(40_000);
-  expect(one.active()).toBe(false);
+  expect(await after(50, one)).toBe(true);
+  expect(await after(40, one)).toBe(false);
 });
 
 test('after a long outage, also where the last write around Redis was long ago: it could not be told before', async () => {
@@ -59,28 +65,20 @@ test('after a long outage, also where the last write around Redis was long ago: 
   const until = (Date.now() + 90_000) * 1_000;
   noted = async () => until;
   await vi.advanceTimersByTimeAsync(600_000);
-  reconnectedAt = performance.now();
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(60_000);
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(60_000);
-  expect(one.active()).toBe(false);
+  reconnected(one);
+  expect(await after(60, one)).toBe(true);
+  expect(await after(60, one)).toBe(false);
   // The next outage is another.
   lostAt = performance.now();
   await vi.advanceTimersByTimeAsync(1_000);
-  reconnectedAt = performance.now();
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(7_000);
-  expect(one.active()).toBe(false);
+  reconnected(one);
+  expect(await after(7, one)).toBe(false);
 });
 
 test('where PostgreSQL does not answer, the worst is assumed', async () => {
   const one = suspicion();
   noted = () => Promise.reject(new Error('away'));
-  reconnectedAt = performance.now();
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(60_000);
-  expect(one.active()).toBe(true);
-  await vi.advanceTimersByTimeAsync(60_000);
-  expect(one.active()).toBe(false);
+  reconnected(one);
+  expect(await after(60, one)).toBe(true);
+  expect(await after(60, one)).toBe(false);
 });
