@@ -1,5 +1,5 @@
+import { UsageProblem } from '../dev/arguments.ts';
 import { describeError } from '../dev/problem.ts';
-import { UsageProblem } from './arguments.ts';
 import { type LoadProcess, startLoadProcess } from './load-process.ts';
 import { type Services, startServices } from './services.ts';
 

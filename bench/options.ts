@@ -1,5 +1,5 @@
 import { ENVIRONMENT_VARIABLES } from '../config/environment.ts';
-import { FLAG, integerOf, listOf, numberOf, oneOf, parsed, TEXT, UsageProblem } from './arguments.ts';
+import { FLAG, integerOf, listOf, numberOf, oneOf, parsed, TEXT, UsageProblem } from '../dev/arguments.ts';
 import { CONTENDERS, type ContenderId, WORKLOADS } from './names.ts';
 import { everything, QUICK, type Scenario, USUAL } from './scenarios.ts';
 

@@ -1,4 +1,4 @@
-import { FLAG, integerOf, listOf, numberOf, oneOf, parsed, TEXT, UsageProblem } from '../arguments.ts';
+import { FLAG, integerOf, listOf, numberOf, oneOf, parsed, TEXT, UsageProblem } from '../../dev/arguments.ts';
 
 /** What is measured while something grows: keys, batches that are done, processes, writes that wait. */
 export const PARTS = ['keys', 'finished', 'processes', 'backlog'] as const;

@@ -67,10 +67,34 @@ async function install(
   for (const args of commands) {
     const line = [command, ...args].join(' ');
     progress(`${what}: ${line}`);
-    const failure = await show(command, args, (text) => progress(`${what}:   ${text}`));
+    const failure = await showInTurn(command, args, (text) => progress(`${what}:   ${text}`));
     if (failure) return `"${line}" failed (${failure})`;
   }
   return `"${[command, ...(commands.at(-1) ?? [])].join(' ')}" brought no usable version`;
+}
+
+/** What package managers say while another process installs: a second `npm run dev`, or a machine's own updates. */
+const LOCKED = /\block\b/i;
+const LOCKED_FOR_MS = 300_000;
+const LOOK_AGAIN_MS = 1_000;
+
+/** {@link show}, again and again while another process has the package manager. */
+async function showInTurn(
+  command: string,
+  args: readonly string[],
+  line: Progress,
+): Promise<string | undefined> {
+  const giveUpAt = Date.now() + LOCKED_FOR_MS;
+  for (let said = false; ; said = true) {
+    const shown: string[] = [];
+    const failure = await show(command, args, (text) => (said ? shown.push(text) : line(text)));
+    if (failure === undefined || !LOCKED.test(failure) || Date.now() > giveUpAt) {
+      for (const text of shown) line(text);
+      return failure;
+    }
+    if (!said) line('another process is installing something: waiting for it');
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+  }
 }
 
 /** Runs a command, shows its output, and resolves with what went wrong, if anything. */

@@ -1,77 +1,50 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { UsageProblem } from '../../dev/arguments.ts';
 import { ROOT, stateFolder } from '../../dev/clone.ts';
+import { describeError } from '../../dev/problem.ts';
 import { type Bed, startBed } from './bed.ts';
 import { describeRun } from './describe-run.ts';
+import { type FaultOptions, readOptions, USAGE } from './options.ts';
 import { report, table } from './report.ts';
 import { describeSession, readResults, record } from './results.ts';
 import { type RunResult, runScenario } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
-import { SCENARIOS } from './scenarios/all.ts';
 import { type Servers, startServers } from './servers.ts';
-
-const USAGE = `npm run test:faults -- [--seeds N] [--from SEED] [--scenario NAME]… [--scale X] [--resume] [--histories] [--list] [--report]
-
-  --seeds     how many seeds of each scenario (default 3)
-  --from      the first seed (default 1)
-  --scenario  only this one; may be repeated
-  --scale     times every outage and pause (default 1)
-  --resume    skip what passed before with this very build
-  --histories keep the calls of every run in .holdfast/faults, not only of those that failed
-  --list      name the scenarios and what they promise
-  --report    run nothing; print what all sessions recorded for this build, as Markdown`;
 
 const progress = (line: string) => process.stderr.write(`${line}\n`);
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '3' },
-      from: { type: 'string', default: '1' },
-      scenario: { type: 'string', multiple: true },
-      scale: { type: 'string', default: '1' },
-      resume: { type: 'boolean', default: false },
-      histories: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      report: { type: 'boolean', default: false },
-    },
-  });
-  if (values.list) {
-    for (const { name, promises } of SCENARIOS) process.stdout.write(`${name.padEnd(20)} ${promises}\n`);
+async function main(args: readonly string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === undefined) process.stdout.write(`${USAGE}\n`);
+  return options === undefined ? 0 : run(options);
+}
+
+async function run(options: FaultOptions): Promise<number> {
+  const { scenarios, seeds } = options;
+  if (options.only === 'list') {
+    for (const { name, promises } of scenarios) process.stdout.write(`${name.padEnd(20)} ${promises}\n`);
     return 0;
   }
-  const unknown = values.scenario?.filter((name) => !SCENARIOS.some((one) => one.name === name)) ?? [];
-  const [seeds, from, scale] = [Number(values.seeds), Number(values.from), Number(values.scale)];
-  if (unknown.length > 0 || !(seeds >= 1) || !(from >= 0) || !(scale > 0)) {
-    progress(unknown.length > 0 ? `no scenario ${unknown.join(', ')}\n\n${USAGE}` : USAGE);
-    return 2;
-  }
-  const chosen = SCENARIOS.filter(({ name }) => values.scenario?.includes(name) ?? true);
   const folder = join(stateFolder(), 'faults');
   const resultsFile = join(folder, 'results.jsonl');
   const build = readFileSync(join(ROOT, 'dist', '.build-stamp'), 'utf8').trim();
-  if (values.report) {
-    process.stdout.write(`${report(chosen, readResults(resultsFile, build))}\n`);
+  if (options.only === 'report') {
+    process.stdout.write(`${report(scenarios, readResults(resultsFile, build))}\n`);
     return 0;
   }
   // Sessions may run side by side: each has its own servers, ports and logs, and all add to the same results.
   const now = new Date().toISOString().replaceAll(':', '-').slice(0, 19);
   const logs = join(folder, `logs-${now}-${process.pid}`);
   mkdirSync(logs, { recursive: true });
-  const before = values.resume ? readResults(resultsFile, build) : [];
-  const todo = chosen.flatMap((scenario) =>
-    Array.from({ length: seeds }, (_, i) => ({ scenario, seed: from + i })).filter(
-      ({ seed }) =>
-        !before.some((r) => r.scenario === scenario.name && r.seed === seed && r.outcome === 'passed'),
-    ),
-  );
-  const kept = before.filter(
+  const wanted = scenarios.flatMap((scenario) => seeds.map((seed) => ({ scenario, seed })));
+  const kept = (options.resume ? readResults(resultsFile, build) : []).filter(
     (r) =>
       r.outcome === 'passed' &&
-      chosen.some(({ name }) => name === r.scenario) &&
-      r.seed >= from &&
-      r.seed < from + seeds,
+      wanted.some(({ scenario, seed }) => scenario.name === r.scenario && seed === r.seed),
+  );
+  const todo = wanted.filter(
+    ({ scenario, seed }) => !kept.some((r) => r.scenario === scenario.name && r.seed === seed),
   );
   if (kept.length > 0) progress(`faults: ${kept.length} runs of this build passed before`);
 
@@ -79,13 +52,12 @@ async function main(): Promise<number> {
   const servers = await startServers(progress);
   const session = await describeSession(build, servers.versions);
   const beds = createBeds(servers, logs);
-  const options = { scale, logs, histories: values.histories };
   try {
     for (const [i, { scenario, seed }] of todo.entries()) {
-      let result = await one(beds, scenario, seed, options);
+      let result = await one(beds, scenario, seed, { ...options, logs });
       if (result.outcome === 'void') {
         progress(`faults: once more, since that proves nothing: ${line(result)}`);
-        result = await one(beds, scenario, seed, options);
+        result = await one(beds, scenario, seed, { ...options, logs });
       }
       results.push(result);
       record(resultsFile, { ...result, session, at: new Date().toISOString() });
@@ -95,7 +67,7 @@ async function main(): Promise<number> {
     await beds.close();
     await servers.stop();
   }
-  process.stdout.write(`${table(chosen, results).join('\n')}\n`);
+  process.stdout.write(`${table(scenarios, results).join('\n')}\n`);
   return results.every(({ outcome }) => outcome === 'passed') ? 0 : 1;
 }
 
@@ -183,5 +155,10 @@ function line({
   ].join('; ');
 }
 
+const ended = main(process.argv.slice(2)).catch((error: unknown) => {
+  const wrong = error instanceof UsageProblem;
+  progress(`faults: ${describeError(error)}${wrong ? `\n${USAGE}` : ''}`);
+  return wrong ? 2 : 1;
+});
 // Not by process.exitCode: Node 20 can hang while it tidies up after connections that were reset half closed.
-process.exit(await main());
+process.exit(await ended);

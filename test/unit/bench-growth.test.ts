@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { UsageProblem } from '../../bench/arguments.ts';
 import { documentBody } from '../../bench/document-body.ts';
 import { backlogEntry, backlogIdBytes, onePerPartition } from '../../bench/growth/backlog-entries.ts';
 import { type BacklogFound, backlogSection } from '../../bench/growth/backlog-section.ts';
@@ -10,6 +9,7 @@ import { constellationsOf } from '../../bench/growth/processes.ts';
 import type { Sample } from '../../bench/growth/samples.ts';
 import { footprintTable, probeTables } from '../../bench/growth/tables.ts';
 import { requestText } from '../../bench/request-text.ts';
+import { UsageProblem } from '../../dev/arguments.ts';
 import { partitionOf } from '../../domain/partition.ts';
 import { outcomesOf } from '../support/bench-outcomes.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { UsageProblem } from '../../bench/arguments.ts';
 import { chartsOf } from '../../bench/charts.ts';
 import { digits, withRange } from '../../bench/format.ts';
 import { readOptions } from '../../bench/options.ts';
 import { section } from '../../bench/tables.ts';
+import { UsageProblem } from '../../dev/arguments.ts';
 import { outcomesOf } from '../support/bench-outcomes.ts';
 
 const PUT = { workload: 'put', clients: 64 } as const;

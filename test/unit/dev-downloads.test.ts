@@ -108,3 +108,21 @@ test('without a usable Redis one line says what was tried and what to install', 
   expect(error.message).toMatch(/apt-get update.*Unable to locate package.*Install Redis 7/);
   expect(error.message).not.toContain('\n');
 });
+
+test('where another process installs something, its turn is waited for', async () => {
+  const bin = join(folder, 'bin');
+  program('sudo', 'shift; exec "$@"');
+  program('true', '');
+  const other = join(folder, 'other');
+  writeFileSync(other, '');
+  program(
+    'apt-get',
+    `[ "$1" = update ] && exit 0
+if [ -e ${other} ]; then /bin/rm ${other}; echo "E: Could not get lock /var/lib/dpkg/lock-frontend." >&2; exit 100; fi
+printf '#!/bin/sh\\necho "Redis server v=7.2.1"\\n' > ${bin}/redis-server; /bin/chmod 755 ${bin}/redis-server`,
+  );
+  vi.stubEnv('PATH', bin);
+  const lines: string[] = [];
+  expect(await findRedis((line) => lines.push(line))).toBe(join(bin, 'redis-server'));
+  expect(lines.join('\n')).toContain('another process is installing something');
+});

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { Problem } from '../dev/problem.ts';
+import { Problem } from './problem.ts';
 
 /** Wrong arguments: the message says which. Whoever shows it shows the usage, too. */
 export class UsageProblem extends Problem {}
