@@ -75,7 +75,7 @@ export function createWriteBehind(
     script: (options: StageOptions) => Promise<StageOutcome>,
   ): Promise<Done | 'go-around'> {
     const { idempotency } = options;
-    let once = idempotency === undefined ? undefined : { ...idempotency, token: uniqueToken() };
+    let once = idempotency === undefined ? undefined : { ...idempotency, asked: '', fresh: uniqueToken() };
     let late = 0;
     for (let misses = 0; ; ) {
       let result: StageOutcome;
@@ -115,7 +115,7 @@ export function createWriteBehind(
           if (idempotency === undefined) throw new TypeError('Redis asks for a record of no key');
           const record = await committedBefore(ctx, idempotency.key, options.deadlineAt);
           if (record !== undefined) return { outcome: 'committed-before', record };
-          once = { ...idempotency, token: result.token };
+          once = { ...idempotency, asked: result.token, fresh: uniqueToken() };
           break;
         }
         case 'miss':

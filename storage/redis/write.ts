@@ -26,8 +26,10 @@ export interface StageOptions {
 
 /** A write that must not happen twice. */
 export interface Once extends IdempotencyKey {
-  /** At first one that was never used before, then the one that `check` answered. */
-  readonly token: string;
+  /** The token that `check` answered, after which PostgreSQL was asked; '' at first. */
+  readonly asked: string;
+  /** A token that was never used. */
+  readonly fresh: string;
 }
 
 /** A put (`value` is the text to keep), a delete (`null`), or an increment. */
@@ -60,7 +62,7 @@ function addArguments(
   if (condition !== undefined) to.args.push(conditionArgument(condition));
   if (once === undefined) return;
   to.keys.push(keys.tokenPrefix + once.key);
-  to.args.push(once.key, once.fingerprint, once.token);
+  to.args.push(once.key, once.fingerprint, once.asked, once.fresh);
 }
 
 /** What all writes of a script share. */

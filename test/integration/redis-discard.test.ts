@@ -28,13 +28,13 @@ async function queued(p: TestPartition, ...keys: string[]) {
   return batch;
 }
 
-const once = (key: string) => ({ key, fingerprint: 'f', token: token() });
+const once = (key: string) => ({ key, fingerprint: 'f', asked: '', fresh: token() });
 
 /** An increment with a key, as the service does it where PostgreSQL has no record. */
 async function add(p: TestPartition, key: string) {
   const first = await p.add('c', 1, { once: once(key) });
   if (first.outcome !== 'check') return first;
-  return await p.add('c', 1, { once: { ...once(key), token: first.token } });
+  return await p.add('c', 1, { once: { ...once(key), asked: first.token } });
 }
 
 async function queueOpen(p: TestPartition) {

@@ -22,17 +22,26 @@ beforeAll(async () => {
 });
 afterAll(() => redis.stop());
 
-const once = (key: string, fingerprint = 'f'): Once => ({ key, fingerprint, token: token() });
+const once = (key: string, fingerprint = 'f'): Once => ({
+  ...{ key, fingerprint, asked: '' },
+  fresh: token(),
+});
 
 /** A write with a key, as the service does it where PostgreSQL has no record. */
-async function afterCheck(write: () => Promise<StageOutcome>): Promise<StageOutcome> {
-  expect(await write()).toMatchObject({ outcome: 'check' });
-  return await write();
+async function afterCheck(write: (once: Once) => Promise<StageOutcome>, o: Once): Promise<StageOutcome> {
+  return await write(asked(o, await write(o)));
+}
+
+/** The same request after it asked PostgreSQL. */
+function asked(o: Once, answer: StageOutcome): Once {
+  expect(answer).toMatchObject({ outcome: 'check' });
+  return { ...o, asked: answer.outcome === 'check' ? answer.token : '', fresh: token() };
 }
 
 const put = (p: TestPartition, key: string, value: string, o: Once) =>
-  afterCheck(() => p.put(key, value, { once: o }));
-const add = (p: TestPartition, key: string, o: Once) => afterCheck(() => p.add(key, 1, { once: o }));
+  afterCheck((mine) => p.put(key, value, { once: mine }), o);
+const add = (p: TestPartition, key: string, o: Once) =>
+  afterCheck((mine) => p.add(key, 1, { once: mine }), o);
 
 const keysOf = ({ batch }: SealedBatch, entry: string) =>
   decodeRecords(batch.mutations.find(({ key }) => key === entry)?.records).map(({ key }) => key);
@@ -91,22 +100,26 @@ test('the same key of another entry is another key, and a copy in the cache hold
 test('a token is shared by all who ask; executing takes it away, and who comes later asks again', async () => {
   const p = await openPartition(redis);
   await p.setCounter('c', '0');
-  const [mine, theirs] = [once('k1'), once('k1')];
-  expect(await p.add('c', 1, { once: mine })).toEqual({ outcome: 'check', token: mine.token });
-  expect(await p.add('c', 1, { once: theirs })).toEqual({ outcome: 'check', token: mine.token });
-  expect(staged(await p.add('c', 1, { once: mine })).value).toBe(1);
+  const [mine, theirs, third] = [once('k1'), once('k1'), once('k1')];
+  const check = { outcome: 'check', token: mine.fresh } as const;
+  for (const one of [mine, theirs, third]) expect(await p.add('c', 1, { once: one })).toEqual(check);
+  expect(staged(await p.add('c', 1, { once: asked(mine, check) })).value).toBe(1);
   await release(p, sealed(await p.seal()));
-  // Theirs asked PostgreSQL before the batch was there, perhaps.
-  expect(await p.add('c', 1, { once: mine })).toMatchObject({ outcome: 'check' });
+  // They asked PostgreSQL before the batch was there, perhaps: the token of one is not worth anything because the other came.
+  for (const one of [theirs, third]) {
+    expect(await p.add('c', 1, { once: asked(one, check) })).toMatchObject({ outcome: 'check' });
+  }
   expect((await p.look('c', { collection: 'hits' })).outcome).toBe('hit');
 });
 
-test('a token is worth nothing in another epoch', async () => {
+test('a token is worth nothing in another epoch, not even where another came with it', async () => {
   const p = await openPartition(redis);
   const o = once('k1');
-  expect(await p.put('a', '1', { once: o })).toMatchObject({ outcome: 'check' });
+  const later = asked(o, await p.put('a', '1', { once: o }));
   const epoch = await recoverPartition(redis.store, p.partition);
-  expect(await p.put('a', '1', { once: o, epoch })).toMatchObject({ outcome: 'check' });
+  for (const one of [later, { ...later, fresh: token() }]) {
+    expect(await p.put('a', '1', { once: one, epoch })).toMatchObject({ outcome: 'check' });
+  }
 });
 
 test('records stay without a TTL until their batch is released, then PostgreSQL is asked', async () => {

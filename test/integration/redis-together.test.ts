@@ -52,7 +52,7 @@ function perform(p: TestPartition, { what, key, value, by, condition, once, aske
     condition,
     ...(once === undefined
       ? {}
-      : { once: { key: once, fingerprint: 'f', token: asked ? 'shared' : `t-${what}-${key}` } }),
+      : { once: { key: once, fingerprint: 'f', asked: asked ? 'shared' : '', fresh: 'shared' } }),
   });
   // Documents and counters have names of their own.
   if (what === 'increment') return stageWrite(redis.store, { collection: 'hits', key, by }, options);

@@ -66,6 +66,34 @@ test('rule 16: a repeated increment counts once: from Redis, from Temporal after
   expect(await textOf(other)).toBe('7');
 });
 
+test('rule 16: of three requests with one key at the same time, one is executed, however late the others go on', async () => {
+  const [quick, ...late] = [await world.part({}, { alive: true }), await world.part(), await world.part()];
+  await quick.behind.increment(VIEWS, 'k', 1, keyed('k0'));
+  const held = late.map((part) => {
+    let there = false;
+    let goOn = () => {};
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    // The second time PostgreSQL was asked.
+    part.after('stage', () => {
+      part.before('stage', async () => {
+        there = true;
+        await gate;
+      });
+    });
+    const write = part.behind.increment(VIEWS, 'k', 1, keyed('k1'));
+    return { goOn, asked: () => there, write };
+  });
+  await vi.waitUntil(() => held.every(({ asked }) => asked()), 10_000);
+  await world.withWorker(() => quick.behind.increment(VIEWS, 'k', 1, keyed('k1', 'persisted')));
+  for (const { goOn, write } of held) {
+    goOn();
+    expect(await write).toMatchObject({ value: 2, replayed: true });
+  }
+  expect(await textOf(quick)).toBe('2');
+});
+
 test('rule 16: a script whose answer was lost is repeated by the client, and had counted', async () => {
   const part = await world.part();
   await part.behind.increment(VIEWS, 'k', 1, keyed('k0'));

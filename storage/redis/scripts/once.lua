@@ -1,5 +1,6 @@
 -- Writes with an Idempotency-Key; the loader puts it after the prelude where a script asks for it. `once` has the digest of the
--- key, the fingerprint of the request, and token and token_key of the question to PostgreSQL.
+-- key, the fingerprint of the request, token_key, where the question to PostgreSQL is noted, the token of the question that the
+-- caller has asked ('' at first), and a fresh one.
 
 -- How long PostgreSQL may take to be asked, in ms.
 local TOKEN_MS = 15000
@@ -20,12 +21,13 @@ local function repeated(keys, epoch, open, once)
     redis.call('HDEL', keys.records, once.key)
   end
   local token = redis.call('GET', once.token_key)
-  if token == epoch .. ' ' .. once.token then return nil end
+  if token == epoch .. ' ' .. once.asked then return nil end
   -- One that is there serves everybody: whoever asks PostgreSQL from now on asks later than it was left.
   local left = token and string.match(token, '^' .. string.gsub(epoch, '%-', '%%-') .. ' (.*)$')
   if left then return { 'check', left } end
-  redis.call('SET', once.token_key, epoch .. ' ' .. once.token, 'PX', TOKEN_MS)
-  return { 'check', once.token }
+  -- Never one that was left before: others may have asked with it before a write was executed that took it away.
+  redis.call('SET', once.token_key, epoch .. ' ' .. once.fresh, 'PX', TOKEN_MS)
+  return { 'check', once.fresh }
 end
 
 -- Notes that a write with an Idempotency-Key was executed.

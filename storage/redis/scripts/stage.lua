@@ -10,7 +10,8 @@
 --       then for each write: tag of what is put or deleted, or '+' for an increment, followed by '?' where it has a condition
 --       and by '!' where it has an Idempotency-Key; its value, or the integer to add; TTL of the copy, ms;
 --       with '?' its condition: '=<version>' (If-Match) | '-' (If-None-Match: *);
---       with '!' the digest of its Idempotency-Key, the fingerprint of the request, and the token of this request
+--       with '!' the digest of its Idempotency-Key, the fingerprint of the request, the token with which
+--       PostgreSQL was asked, or '', and one that was never used
 -- Answers {'epoch', current} | {'late', now} | {'ok', one for each write, {now, batch id}}, where one is:
 --       the version: the write is in that batch | {'ok', version, batch id} in this one | with a third part: after an
 --       increment its result | {'full'} | {'draining'}
@@ -104,8 +105,8 @@ while a <= #ARGV do
       a = a + 1
     end
     if string.find(flags, '!', 1, true) then
-      once = { key = ARGV[a], fingerprint = ARGV[a + 1], token = ARGV[a + 2], token_key = KEYS[k] }
-      k, a = k + 1, a + 3
+      once = { key = ARGV[a], fingerprint = ARGV[a + 1], asked = ARGV[a + 2], fresh = ARGV[a + 3], token_key = KEYS[k] }
+      k, a = k + 1, a + 4
     end
   end
   answer[#answer + 1] = write(key, tag, value, ttl, condition, once)
