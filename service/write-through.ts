@@ -156,13 +156,21 @@ export function createWriteThrough(
       let result: Committed;
       try {
         const notAfterMicros = Math.floor(ticket.takenAt + budgetMs * 1_000);
-        result = await commitInTime(work, ticket.version, { notAfterMicros, deadlineAt: options.deadlineAt });
+        const limits = { notAfterMicros, deadlineAt: options.deadlineAt };
+        result = await commitInTime(work, ticket.version, limits, (late) => {
+          const committed = late.outcome === 'committed';
+          const value = committed ? work.cached(late.value) : null;
+          settle(collection, key, partition, ticket, value, committed).catch((error: unknown) => {
+            ctx.log.error({ err: error }, 'Redis could not be told how a late commit ended');
+          });
+        });
       } catch (error) {
         if (error instanceof HoldfastError || didNotHappen(error)) {
           await settle(collection, key, partition, ticket, null, false);
           throw unavailable(error);
         }
-        // Fills stay blocked until the statement can no longer commit; then readers see what became of it.
+        // Fills stay blocked until the statement can no longer commit, as a rule; then readers see what became of it, and cache it
+        // for a moment only, until the entry is written again.
         throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);
       }
       if (result.outcome === 'committed') {

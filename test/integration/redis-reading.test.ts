@@ -76,13 +76,15 @@ function settleA(
   });
 }
 
-/** What a block whose time has passed looks like, without waiting for it. */
-async function endBlock(p: TestPartition): Promise<void> {
+const DAY_US = 24 * 3_600_000_000;
+
+/** What a block of one write looks like whose time has passed, without waiting for it. */
+async function endBlock(p: TestPartition, agoUs = 1): Promise<void> {
   const block = await redis.raw.hget(p.keys.blocks, 'docs/a');
   await redis.raw.hset(
     p.keys.blocks,
     'docs/a',
-    `${block?.split(' ')[0]} ${(await redisTime(redis.raw)) - 1}`,
+    `${block?.split(' ')[0]} ${(await redisTime(redis.raw)) - agoUs}`,
   );
 }
 
@@ -144,11 +146,14 @@ describe('a lookup', () => {
     expect(await p.look('a')).toMatchObject({ outcome: 'miss', lease: expect.any(String) });
   });
 
-  test('grants a lease again once a block has run out, and removes the block', async () => {
+  test('grants a lease again once a block has run out, and removes the block a day later', async () => {
     const p = await openPartition(redis);
     await voidA(p);
     await endBlock(p);
-    expect(await p.look('a')).toMatchObject({ lease: expect.any(String) });
+    expect(await p.look('a', { token: 'mine' })).toMatchObject({ lease: 'mine' });
+    expect(await redis.raw.hexists(p.keys.blocks, 'docs/a')).toBe(1);
+    await endBlock(p, DAY_US);
+    expect(await p.look('a', { token: 'mine' })).toMatchObject({ lease: 'mine' });
     expect(await redis.raw.hexists(p.keys.blocks, 'docs/a')).toBe(0);
   });
 
@@ -308,6 +313,19 @@ describe('a fill', () => {
     expect(await fillA(p, 'mine', 7, '"old"')).toBe(true);
   });
 
+  test('lasts a moment only where the end of a write-through is not known, until one of the entry is', async () => {
+    const p = await openPartition(redis);
+    const entry = `${p.keys.entryPrefix}docs/a`;
+    await voidA(p);
+    await endBlock(p);
+    expect(await fillA(p, await leaseA(p), 7, '"old"')).toBe(true);
+    expect(await redis.raw.pttl(entry)).toBeLessThanOrEqual(5_000);
+    expect(await settleA(p, await voidA(p))).toBe('set');
+    await p.expire('docs/a');
+    expect(await fillA(p, await leaseA(p), 9, '"old"')).toBe(true);
+    expect(await redis.raw.pttl(entry)).toBeGreaterThan(HOUR / 2);
+  });
+
   test('is void after a release of the entry', async () => {
     const p = await openPartition(redis);
     await p.put('a', '1');
@@ -369,16 +387,16 @@ describe('a void', () => {
     expect(versions.toSorted((x, y) => x - y)).toEqual(versions);
   });
 
-  test('removes blocks of others that have run out, and only those', async () => {
+  test('removes blocks of others that ran out a day ago, and only those', async () => {
     const p = await openPartition(redis);
     const now = await redisTime(redis.raw);
-    for (let i = 0; i < 6; i += 1) await redis.raw.hset(p.keys.blocks, `docs/old${i}`, `t ${now - 1}`);
-    await redis.raw.hset(p.keys.blocks, 'docs/live', `t ${now + HOUR * 1_000}`);
+    for (let i = 0; i < 6; i += 1) await redis.raw.hset(p.keys.blocks, `docs/old${i}`, `t ${now - DAY_US}`);
+    await redis.raw.hset(p.keys.blocks, 'docs/doubt', `t ${now - DAY_US / 2}`);
     for (let i = 0; (await redis.raw.hlen(p.keys.blocks)) > 2; i += 1) {
       expect(i).toBeLessThan(200);
       await voidA(p);
     }
-    expect((await redis.raw.hkeys(p.keys.blocks)).sort()).toEqual(['docs/a', 'docs/live']);
+    expect((await redis.raw.hkeys(p.keys.blocks)).sort()).toEqual(['docs/a', 'docs/doubt']);
   });
 });
 
@@ -467,6 +485,17 @@ describe('the last step of a write-through', () => {
     await fillA(p, await leaseA(p), ticket.version - 2, '"old"');
     expect(await settleA(p, ticket)).toBe('dropped');
     expect(await p.look('a')).toMatchObject({ outcome: 'miss' });
+  });
+
+  test('ends what is in doubt, its own and what came before', async () => {
+    const p = await openPartition(redis);
+    const tickets = [await voidA(p), await voidA(p)] as const;
+    await settleA(p, tickets[1]);
+    expect(await redis.raw.exists(p.keys.blocks)).toBe(0);
+    const late = await voidA(p);
+    await endBlock(p);
+    await settleA(p, late, { committed: false });
+    expect(await redis.raw.exists(p.keys.blocks)).toBe(0);
   });
 
   test('only drops where another write-through has taken the block, and leaves that', async () => {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
 import { CARTS, createWorld, epochOf, gate, ORDERS, type Part, type World, within } from './rules-fixture.ts';
 
@@ -141,4 +141,37 @@ test('rule 18: without Redis a conditional write of write-behind is refused and 
     });
   }
   expect(await rowsOf(part)).toEqual([]);
+});
+
+test('a commit that PostgreSQL holds up for longer than the block is seen moments after it', async () => {
+  const part = await world.part({ POSTGRES_TIMEOUT_MS: '500' });
+  const { db } = part.ctx;
+  await part.through.write(ORDERS, 'k', '"former"', options());
+  // As where a standby must confirm it and does not: PostgreSQL does not time a commit.
+  await sql`CREATE TABLE held_up ()`.execute(db);
+  await sql`INSERT INTO held_up DEFAULT VALUES`.execute(db);
+  await sql`CREATE FUNCTION wait_for_standby() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      WHILE EXISTS (SELECT FROM held_up) LOOP PERFORM pg_sleep(0.02); END LOOP;
+      RETURN null;
+    END $$`.execute(db);
+  await sql`CREATE CONSTRAINT TRIGGER wait_for_standby AFTER UPDATE ON documents
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_standby()`.execute(db);
+  const latter = part.through.write(ORDERS, 'k', '"latter"', options());
+  await expect(latter).rejects.toMatchObject({ code: 'outcome-unknown' });
+  // The block is over, and the former value is read and cached.
+  const blocks = 'hf:{p00}:blocks';
+  const block = await world.raw.hget(blocks, 'orders/k');
+  await world.raw.hset(blocks, 'orders/k', `${block?.split(' ')[0]} ${(Date.now() - 1_000) * 1_000}`);
+  await world.raw.hset('hf:{p00}:state', 'fills_from', '0');
+  const currentValue = async () => (await part.reader.read(ORDERS, 'k', options())).state.value;
+  expect(await part.reader.read(ORDERS, 'k', options())).toMatchObject({
+    state: { value: '"former"' },
+    stored: true,
+  });
+  await sql`DELETE FROM held_up`.execute(db);
+  await vi.waitFor(async () => expect(await currentValue()).toBe('"latter"'), 15_000);
+  // A write that is known to have ended leaves nothing in doubt.
+  await part.through.write(ORDERS, 'k', '"last"', options());
+  expect(await world.raw.exists(blocks)).toBe(0);
 });

@@ -153,7 +153,6 @@ export class PartitionModel {
     const hit = this.copy(id);
     if (hit !== undefined) return { hit } as const;
     const blocked = this.blocked(id);
-    if (!blocked) this.blocks.delete(id);
     const own = `L ${this.epoch} ${token}`;
     let lease: string | undefined;
     let held = false;
@@ -185,15 +184,16 @@ export class PartitionModel {
   void(id: string, token: string, live: boolean, version: number): void {
     this.take(version);
     this.entries.delete(id);
-    this.setBlock(id, [{ token, live }, ...this.waiting(id)]);
+    this.setBlock(id, [{ token, live }, ...this.writes(id)]);
   }
 
-  private waiting(id: string) {
-    return (this.blocks.get(id) ?? []).filter(({ live }) => live);
+  /** Also those past their time: they are in doubt. */
+  private writes(id: string) {
+    return this.blocks.get(id) ?? [];
   }
 
   private blocked(id: string): boolean {
-    return this.waiting(id).length > 0;
+    return this.writes(id).some(({ live }) => live);
   }
 
   private setBlock(id: string, writes: { token: string; live: boolean }[]): void {
@@ -208,20 +208,19 @@ export class PartitionModel {
     mutation: Mutation,
     committed: boolean,
   ): 'set' | 'dropped' {
-    const waiting = this.waiting(id);
-    const at = waiting.findIndex((one) => one.token === token);
-    const known = this.blocks.get(id)?.some((one) => one.token === token);
+    const writes = this.writes(id);
+    const at = writes.findIndex((one) => one.token === token);
     // What came before a write that committed cannot commit any more; before one that did not, it can.
-    if (committed && at >= 0) this.setBlock(id, waiting.slice(0, at));
-    else if (known === true)
+    if (committed && at >= 0) this.setBlock(id, writes.slice(0, at));
+    else if (at >= 0)
       this.setBlock(
         id,
-        waiting.filter((one) => one.token !== token),
+        writes.filter((one) => one.token !== token),
       );
     this.clock = Math.max(this.clock, version);
     const held = this.copy(id);
     const older = held === undefined || versionOf(held) < version;
-    if (at === 0 && committed && older) {
+    if (at === 0 && writes[0]?.live && committed && older) {
       this.setCopy(id, mutation);
       return 'set';
     }

@@ -2,20 +2,20 @@
 --
 -- A block is "<token> <until>", or of several writes "<token>:<until>,<token>:<until>… <until>": those whose commits may
 -- still come, newest first. It ends where the last of them does, so that one that fails never ends the block of another.
--- Whoever wants to know only whether fills are blocked reads the last field.
+-- Whoever wants to know only whether fills are blocked reads the last field. Past it, its writes are in doubt.
 
 -- So many are told apart. Of one entry there are more only where PostgreSQL leaves many in doubt; the oldest are then one
 -- that nobody can end ('0', as after a write around Redis).
 local TOLD_APART = 32
 
--- Its writes that are not past their time: {token, until}, newest first.
+-- Its writes, whose commits may be under way or in doubt: {token, until}, newest first.
 local function blocking(text, now)
   local writes = {}
   if not text then return writes end
   local tokens, last = string.match(text, '^(%S+) (%d+)$')
   for token, own in string.gmatch(tokens, '([^,:]+):?(%d*)') do
     local ends = tonumber(own) or tonumber(last)
-    if ends > now then writes[#writes + 1] = { token, ends } end
+    if ends + IN_DOUBT_US > now then writes[#writes + 1] = { token, ends } end
   end
   return writes
 end

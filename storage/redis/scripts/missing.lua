@@ -9,8 +9,9 @@ local function missing(keys, entry_key, id, ask, unpacked)
   local text = redis.call('GET', entry_key)
   local block = redis.call('HGET', keys.blocks, id)
   local now = (block or ask.write_through) and time_us() or 0
-  local blocked = block and tonumber(string.match(block, ' (%d+)$')) > now
-  if block and not blocked then redis.call('HDEL', keys.blocks, id) end
+  local blocked_until = block and tonumber(string.match(block, ' (%d+)$'))
+  local blocked = block and blocked_until > now
+  if block and blocked_until + IN_DOUBT_US <= now then redis.call('HDEL', keys.blocks, id) end
   -- A commit may be in doubt whose block was lost with Redis' memory: wait one block length after a new epoch.
   if ask.write_through and tonumber(redis.call('HGET', keys.state, 'fills_from')) > now then blocked = true end
   -- A held lease keeps others from filling; a copy or a lease of an older epoch may be replaced.

@@ -10,7 +10,8 @@
 --   sent    hash    batch id -> "<slot> sealed <offered at, µs>" or "<slot> confirmed <run id> <at, µs>"
 --   free    list    free slots, the one that has been free longest first
 --   index   hash    entry id -> id of the newest batch that holds it and is not known to be persisted
---   blocks  hash    entry id -> "<token> <until, µs>" (of several: blocking.lua); a write-through is under way, nobody may fill the cache
+--   blocks  hash    entry id -> "<token> <until, µs>" (of several: blocking.lua); a write-through is under way, nobody may fill the
+--                   cache until then; later it is in doubt
 --   records hash    digest of an Idempotency-Key -> "<fingerprint>,<version>,<value> <batch id>"; until the batch is released
 --   carried hash    entry id -> "<batch id> <records>": those that the entry's next mutation takes along while that batch is
 --                   not confirmed
@@ -21,6 +22,10 @@
 -- Only entries and tokens have a TTL: the rest must not be evicted (blocks, for instance, would let an old value in).
 -- A mutation is "<version> <tag> <value>" or "<version> <tag>+<records> <value>", records "<digest>,<fingerprint>,<version>,<value>;…". Tags: d document, c counter; upper case = deleted or never written.
 -- Versions are µs and need "%.0f": the default text form of a number that large is rounded.
+
+-- A write-through that nobody ended may commit after its block: PostgreSQL does not time a commit that waits for a standby or a
+-- disk. It is remembered for so long, and what is read meanwhile is cached for a moment only (fill.lua).
+local IN_DOUBT_US = 24 * 3600 * 1000000
 
 -- What a mutation weighs beside its id and its text. With the 19 bytes of "<version> <tag> " it is the
 -- MUTATION_OVERHEAD_BYTES of the domain.

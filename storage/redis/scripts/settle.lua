@@ -21,10 +21,12 @@ local function settle(key, token, version, tag, value, ttl)
   if block and string.find(block, token, 1, true) then
     local writes, later = blocking(block, now), {}
     for _, write in ipairs(writes) do
-      if write[1] == token then break end
+      if write[1] == token then
+        own = #later == 0 and write[2] > now
+        break
+      end
       later[#later + 1] = write
     end
-    own = #later == 0 and #writes > 0
     set_block(KEYS[2], id, later)
   end
   local text = redis.call('GET', key)

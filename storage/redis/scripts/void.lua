@@ -2,7 +2,7 @@
 -- First step of writes through of one partition: each drops the cached copy and any lease, keeps others from filling until
 -- the commit is decided, and takes the version. Runs when Redis is full too, or a full cache would stop writes that need no
 -- room in it. Bounded: it frees a copy and adds to a block (the entry id and some 60 bytes), which settle or unblock takes
--- away; there are never more than requests in flight, beside those of processes that died, which are removed two for one.
+-- away; there are never more than requests in flight, beside those in doubt, which are removed a day later, two for one.
 --
 -- KEYS  1 state  2 blocks  3… the entry of each write
 -- ARGV  1 epoch  2 not after, µs  3 length of a block, µs  4… for each write: token
@@ -13,10 +13,10 @@ local wrong = wrong_epoch(ARGV[1], s[1], s[2])
 if wrong then return wrong end
 local now = time_us()
 if now > tonumber(ARGV[2]) then return { 'late', now } end
--- Blocks of processes that died are found here, two for each write: more are removed than can be left behind.
+-- Blocks that nobody ended are found here, two for each write: more are removed than can be left behind.
 local old = redis.call('HRANDFIELD', KEYS[2], 2 * (#KEYS - 2), 'WITHVALUES')
 for i = 1, #old, 2 do
-  if tonumber(string.match(old[i + 1], ' (%d+)$')) <= now then redis.call('HDEL', KEYS[2], old[i]) end
+  if tonumber(string.match(old[i + 1], ' (%d+)$')) + IN_DOUBT_US <= now then redis.call('HDEL', KEYS[2], old[i]) end
 end
 local ends = now + tonumber(ARGV[3])
 local clock = tonumber(s[3])
