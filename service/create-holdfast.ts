@@ -123,7 +123,7 @@ export function createHoldfast(deps: {
   const patience = createRedisPatience(redis);
   const slots = createSlotLookups(ctx);
   const cache = createCacheAccess(ctx, { epochs, patience });
-  const sources = createSources(ctx, { epochs, batches, slots });
+  const sources = createSources(ctx, { epochs, batches, slots, suspicion });
   const settling = createSettling(ctx, { waiters, flusher });
   const reader = createReader(ctx, { cache, sources, settling, suspicion });
   const repairs = createCacheRepairs(ctx);

@@ -10,6 +10,7 @@ import type { Epochs } from './epochs.ts';
 import { type Found, merged, unsettledBy, withoutRow } from './found.ts';
 import type { PendingBatches } from './pending-batches.ts';
 import type { SlotLookups } from './slots.ts';
+import type { Suspicion } from './suspicion.ts';
 
 export interface Sources {
   /** The pending write that the index names, then the row. @throws as Redis, Temporal and PostgreSQL do. */
@@ -42,9 +43,14 @@ export interface Missed extends PlacedRef {
  */
 export function createSources(
   ctx: Context,
-  deps: { readonly epochs: Epochs; readonly batches: PendingBatches; readonly slots: SlotLookups },
+  deps: {
+    readonly epochs: Epochs;
+    readonly batches: PendingBatches;
+    readonly slots: SlotLookups;
+    readonly suspicion: Suspicion;
+  },
 ): Sources {
-  const { epochs, batches, slots } = deps;
+  const { epochs, batches, slots, suspicion } = deps;
 
   async function indexedMutation(
     id: string,
@@ -118,7 +124,7 @@ export function createSources(
       try {
         record = await ctx.readRecord(collection.kind, ref);
       } catch (error) {
-        return withoutRow(pending, mutation, error);
+        return withoutRow(pending, mutation, error, suspicion);
       }
       return await settle({ ref, partition: place.partition, pending }, collection, mutation, record, place);
     },

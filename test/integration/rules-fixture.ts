@@ -227,7 +227,7 @@ export async function createWorld(
     const suspicion = createSuspicion(ctx);
     const slots = createSlotLookups(ctx);
     const cache = createCacheAccess(ctx, { epochs, patience });
-    const sources = createSources(ctx, { epochs, batches, slots });
+    const sources = createSources(ctx, { epochs, batches, slots, suspicion });
     const settling = createSettling(ctx, { waiters, flusher });
     const reader = createReader(ctx, { cache, sources, settling, suspicion });
     const direct = createDirectWrites(ctx, { repairs: createCacheRepairs(ctx), slots });

@@ -214,6 +214,27 @@ test.each([
   },
 );
 
+test('nor while Redis may not have been told yet that somebody wrote around it, unless it was staged since', async () => {
+  const part = await world.part();
+  const { version } = await part.behind.write(CARTS, 'k', '"waits"', cached());
+  await sql`INSERT INTO documents (collection, key, version, value, deleted)
+    VALUES ('carts', 'k', ${version + 1}, '"around"', false)`.execute(part.ctx.db);
+  await sql`UPDATE partition_clocks SET around_until = ${(Date.now() + 60_000) * 1_000}`.execute(part.ctx.db);
+  await part.suspicion.learn();
+  const learned = Date.now();
+  withoutRows(part);
+  await evict('carts/k');
+  await expect(read(part, 'k')).rejects.toMatchObject(REFUSED);
+  await expect(part.readMany(CARTS, ['k'], { deadlineAt: within(20_000) })).rejects.toMatchObject(REFUSED);
+  const { CLOCK_TOLERANCE_MS } = part.ctx.environment;
+  await until(() => Date.now() > learned + CLOCK_TOLERANCE_MS + 10, {
+    what: 'every clock to have passed it',
+  });
+  await part.behind.write(CARTS, 'k', '"since"', cached());
+  await evict('carts/k');
+  expect((await read(part, 'k')).state.value).toBe('"since"');
+});
+
 test('a write that is known to be discarded is not answered when PostgreSQL fails in the middle of the read', async () => {
   const part = await world.part();
   const { version } = await part.behind.write(CARTS, 'k', '"bad"', cached());
