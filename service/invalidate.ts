@@ -79,7 +79,9 @@ export function createInvalidate(
         const { ref, partition } = one.one;
         await epochs.use(partition, deadlineAt, async (epoch) => {
           const { pending: seen } = await inspect(ctx.redis, ref, { partition, epoch });
-          const looked = sources.indexed(ref, collection, { partition, deadlineAt }, seen);
+          // Whether what is pending is newer than the row shows only where the row was read.
+          const place = { partition, deadlineAt, needsRow: true };
+          const looked = sources.indexed(ref, collection, place, seen);
           const found = await beforeDeadline(looked, deadlineAt);
           if (found.source === 'pending') pending.set(one, found.state.version);
           else if (seen !== undefined) {

@@ -13,11 +13,14 @@ import type { SlotLookups } from './slots.ts';
 import type { Suspicion } from './suspicion.ts';
 
 export interface Sources {
-  /** The pending write that the index names, then the row. @throws as Redis, Temporal and PostgreSQL do. */
+  /**
+   * The pending write that the index names, then the row. `needsRow`: a pending write is no answer where the row cannot be read,
+   * however new it is. @throws as Redis, Temporal and PostgreSQL do.
+   */
   indexed(
     ref: EntryRef,
     collection: Collection,
-    place: { readonly partition: number; readonly deadlineAt: number },
+    place: { readonly partition: number; readonly deadlineAt: number; readonly needsRow?: boolean },
     pending: Pending | undefined,
   ): Promise<Found>;
   /** Without Redis: every slot may hold something, then the row. @throws as Temporal and PostgreSQL do. */
@@ -124,6 +127,7 @@ export function createSources(
       try {
         record = await ctx.readRecord(collection.kind, ref);
       } catch (error) {
+        if (place.needsRow === true) throw error;
         return withoutRow(pending, mutation, error, suspicion);
       }
       return await settle({ ref, partition: place.partition, pending }, collection, mutation, record, place);

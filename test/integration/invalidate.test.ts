@@ -174,6 +174,29 @@ test('what such a batch holds is not answered for the newest while PostgreSQL is
   expect(await read(away, CARTS)).toMatchObject({ value: '"next"', version: next.version });
 });
 
+test('where the row cannot be read nobody is told that a pending write is newer: nothing was done, nothing stays blocked', async () => {
+  await persisted(CARTS, '"old"', 'settled');
+  await part.behind.write(CARTS, 'k', '"staged"', cached());
+  await change(CARTS, '"by SQL"', 'settled');
+  const before = await rowVersion(CARTS, 'settled');
+  const { readRecord } = part.ctx;
+  Object.assign(part.ctx, {
+    readRecord: async (...[kind, ref]: Parameters<typeof readRecord>) => {
+      if (ref.key !== 'k') return await readRecord(kind, ref);
+      throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    },
+  });
+  await expect(part.invalidate(CARTS, ['k', 'settled'], options())).rejects.toMatchObject({
+    code: 'dependency-unavailable',
+    details: { dependency: 'postgres' },
+  });
+  expect(await rowVersion(CARTS, 'settled')).toBe(before);
+  expect(await world.raw.hlen('hf:{p00}:blocks')).toBe(0);
+  // A read is answered all the same.
+  await world.raw.del('hf:{p00}:e:carts/k');
+  expect((await read(part, CARTS)).value).toBe('"staged"');
+});
+
 test('increments count on from what SQL set', async () => {
   await epochOf(part);
   await sql`INSERT INTO counters (collection, key, version, value, deleted)
