@@ -93,7 +93,10 @@ export function createHoldfast(deps: {
     timeoutMs: environment.REDIS_TIMEOUT_MS,
     name: 'holdfast-api',
     onError: (error) => log.debug({ err: error }, 'Redis connection'),
-    onConnected: () => checkRedis(redis),
+    onConnected: () => {
+      checkRedis(redis);
+      suspicion.active();
+    },
     tracing,
   });
   const { db } = database;

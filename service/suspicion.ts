@@ -18,7 +18,7 @@ const ASK_MS = 1_000;
  * drop older copies may still be on its way.
  */
 export interface Suspicion {
-  /** Of this moment. */
+  /** Of this moment. To be asked at each new connection, too: one that nobody asked about before the next would be missed. */
   active(): boolean;
   /**
    * Whether a copy of this version was written since the suspicion began, through Redis: then it is newer than what was
@@ -29,18 +29,28 @@ export interface Suspicion {
   learn(): Promise<void>;
 }
 
+/** A return of Redis after which copies are suspected. Times are those of `performance.now()`, in ms. */
+interface Return {
+  readonly at: number;
+  readonly lostAt: number;
+  /** Until when: the longest, until PostgreSQL has answered. */
+  until: number;
+}
+
 /**
  * Each write around Redis notes in PostgreSQL, before it commits, until when copies may be older while Redis can be told. A process
  * that has just started asks for that. One that lost Redis, as others did most likely, who may be a little longer without it, asks
  * whether there were such writes since: they can be told of only now. What PostgreSQL does not say is the worst.
+ * A connection that breaks again soon after an outage makes another return, for which there may have been no such write: what is
+ * suspected for the first one stays.
  */
 export function createSuspicion(ctx: Context): Suspicion {
   const longestMs = suspicionMs(ctx);
   let until = Number.NEGATIVE_INFINITY;
   let learnedAt = Number.NEGATIVE_INFINITY;
-  /** The reconnection after which PostgreSQL is asked, and until when copies are suspected for it. */
+  /** The latest return, and all for which copies are suspected still. */
   let askedFor = ctx.redis.reconnectedAt();
-  let reconnectedUntil = Number.NEGATIVE_INFINITY;
+  let returns: readonly Return[] = [];
 
   /** Answers the latest instant that was noted, by this process's monotonic clock. */
   async function learn(): Promise<number> {
@@ -51,16 +61,18 @@ export function createSuspicion(ctx: Context): Suspicion {
     return learnedAt + leftMs;
   }
 
-  /** Asks until it was answered and others are back, too; a later reconnection begins anew. */
+  /** Asks until it was answered and others are back, too; from a later return on, that one's asking is for all. */
   async function follow(reconnectedAt: number): Promise<void> {
-    const longest = reconnectedAt + longestMs;
+    // An answer says nothing of a return that comes while it is waited for.
+    const before = returns;
     const noted = await learn().catch(() => undefined);
-    if (askedFor !== reconnectedAt) return;
     if (noted !== undefined) {
-      const since = noted + ctx.environment.CLOCK_TOLERANCE_MS >= ctx.redis.lostAt();
-      reconnectedUntil = since ? longest : reconnectedAt + OTHERS_MS;
+      const latest = noted + ctx.environment.CLOCK_TOLERANCE_MS;
+      for (const one of before) one.until = one.at + (latest >= one.lostAt ? longestMs : OTHERS_MS);
     }
-    if (performance.now() <= reconnectedUntil) setTimeout(follow, ASK_MS, reconnectedAt).unref();
+    const now = performance.now();
+    returns = returns.filter(({ until }) => now <= until);
+    if (askedFor === reconnectedAt && returns.length > 0) setTimeout(follow, ASK_MS, reconnectedAt).unref();
   }
 
   return {
@@ -68,11 +80,12 @@ export function createSuspicion(ctx: Context): Suspicion {
       const reconnectedAt = ctx.redis.reconnectedAt();
       if (reconnectedAt !== askedFor) {
         askedFor = reconnectedAt;
-        reconnectedUntil = reconnectedAt + longestMs;
+        const lostAt = ctx.redis.lostAt();
+        returns = [...returns, { at: reconnectedAt, lostAt, until: reconnectedAt + longestMs }];
         void follow(reconnectedAt);
       }
       const now = performance.now();
-      return now <= reconnectedUntil || now <= until;
+      return now <= until || returns.some((one) => now <= one.until);
     },
     writtenSince(version) {
       const now = performance.now();

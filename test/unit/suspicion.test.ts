@@ -75,6 +75,48 @@ test('after a long outage, also where the last write around Redis was long ago: 
   expect(await after(7, one)).toBe(false);
 });
 
+/** The connection breaks again, a second after Redis answered last. */
+async function breakAgain(one: Suspicion): Promise<void> {
+  lostAt = performance.now();
+  await vi.advanceTimersByTimeAsync(1_000);
+  reconnected(one);
+}
+
+test('a connection that breaks again after an outage takes nothing back of what is suspected for the outage', async () => {
+  const one = suspicion();
+  const until = (Date.now() + 90_000) * 1_000;
+  noted = async () => until;
+  await vi.advanceTimersByTimeAsync(600_000);
+  reconnected(one);
+  for (let i = 0; i < 3; i++) await breakAgain(one);
+  expect(await after(70, one)).toBe(true);
+  // Nor does each break make it longer.
+  expect(await after(20, one)).toBe(false);
+});
+
+test('also where PostgreSQL answers only after the second one', async () => {
+  const one = suspicion();
+  const until = (Date.now() + 90_000) * 1_000;
+  await vi.advanceTimersByTimeAsync(600_000);
+  noted = () => Promise.reject(new Error('away'));
+  reconnected(one);
+  await breakAgain(one);
+  noted = async () => until;
+  expect(await after(60, one)).toBe(true);
+  expect(await after(30, one)).toBe(false);
+});
+
+test('where nobody wrote around Redis, breaks one after the other are held for seconds each', async () => {
+  const one = suspicion();
+  noted = () => Promise.reject(new Error('away'));
+  reconnected(one);
+  await breakAgain(one);
+  noted = async () => 0;
+  await breakAgain(one);
+  expect(await after(4, one)).toBe(true);
+  expect(await after(3, one)).toBe(false);
+});
+
 test('where PostgreSQL does not answer, the worst is assumed', async () => {
   const one = suspicion();
   noted = () => Promise.reject(new Error('away'));
