@@ -1,13 +1,9 @@
+import { NEXT_TRY_MS } from '../config/cache-repair.ts';
 import type { Version } from '../domain/version.ts';
 import { writtenAroundUntil } from '../storage/postgres/written-around.ts';
 import { COMMIT_MARGIN_MS } from './block.ts';
 import { GATHER_MS } from './cache-repairs.ts';
 import type { Context } from './context.ts';
-
-/** How long a workflow whose try has just failed waits before the next one, at most: workflows/repair-cache.ts. */
-const LONGEST_RETRY_MS = 30_000;
-/** When Redis is back they all come, one for each second of the outage, process and partition, beside the batches that wait. */
-const BACKLOG_MS = 30_000;
 
 /** How long after this process others may find Redis again, and write around it until then. */
 const OTHERS_MS = 5_000;
@@ -38,8 +34,8 @@ interface Return {
 }
 
 /**
- * Each write around Redis notes in PostgreSQL, before it commits, until when copies may be older while Redis can be told. A process
- * that has just started asks for that. One that lost Redis, as others did most likely, who may be a little longer without it, asks
+ * Each write around Redis notes in PostgreSQL, before it commits, until when copies may be older while Redis can be told; a worker
+ * that cannot tell it notes that anew. A process that has just started asks for that. One that lost Redis, as others did most likely, who may be a little longer without it, asks
  * whether there were such writes since: they can be told of only now. What PostgreSQL does not say is the worst.
  * A connection that breaks again soon after an outage makes another return, for which there may have been no such write: what is
  * suspected for the first one stays.
@@ -107,5 +103,5 @@ export function createSuspicion(ctx: Context): Suspicion {
 export function suspicionMs({ environment }: Context): number {
   const { POSTGRES_TIMEOUT_MS, CLOCK_TOLERANCE_MS } = environment;
   const decidedMs = 5 * CLOCK_TOLERANCE_MS + GATHER_MS + 2 * POSTGRES_TIMEOUT_MS + COMMIT_MARGIN_MS;
-  return decidedMs + LONGEST_RETRY_MS + BACKLOG_MS;
+  return decidedMs + NEXT_TRY_MS;
 }

@@ -9,7 +9,6 @@ import { createDatabase } from '../storage/postgres/database.ts';
 import { createInstallationReader, OtherInstallation } from '../storage/postgres/installation.ts';
 import { persistAndReport } from '../storage/postgres/persist-and-report.ts';
 import { connectRedis } from '../storage/redis/client.ts';
-import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { releaseBatch } from '../storage/redis/release.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import type { WorkerMetrics } from '../telemetry/metrics.ts';
@@ -24,6 +23,7 @@ import {
 } from './dependencies.ts';
 import { workerTuning } from './options.ts';
 import { schedulesOf } from './schedules.ts';
+import { tellRedis } from './tell-redis.ts';
 import { waitFor } from './wait-for.ts';
 import { workflowCode } from './workflow-code.ts';
 
@@ -118,7 +118,7 @@ export async function runWorker({
             if (theirs !== undefined && theirs !== (await installation())) {
               throw new OtherInstallation('An order to drop cached copies');
             }
-            await invalidateEntries(redis, partition, entries);
+            await tellRedis({ redis, db: database.db }, { partition, entries });
           },
         }),
         ...createMaintenance({ environment, db: database.db, redis, temporal, metrics, log: logger }),

@@ -1,5 +1,8 @@
+import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
+import { RedisUnreachable } from '../../storage/redis/errors.ts';
+import { tellRedis } from '../../worker/tell-redis.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import {
   CARTS,
@@ -100,4 +103,23 @@ test('a commit that answers after its request was given up is told to Redis as s
   expect(await copyOf('k')).toContain('"former"');
   answered.open();
   await until(async () => (await copyOf('k')) === null, { what: 'the former copy to be dropped' });
+});
+
+test('a process that starts when Redis is back after long holds copies against rows while workers have yet to tell it', async () => {
+  const { redis, db } = (await cutOff()).ctx;
+  const order = { partition: 0, entries: [{ collection: 'orders', key: 'k', version: 3 }] };
+  // The note of the write itself has ended.
+  await sql`UPDATE partition_clocks SET around_until = ${(Date.now() - 1_000) * 1_000}`.execute(db);
+  await expect(tellRedis({ redis, db }, order)).rejects.toBeInstanceOf(RedisUnreachable);
+  const fresh = await world.part();
+  await fresh.suspicion.learn();
+  expect(fresh.suspicion.active()).toBe(true);
+  // A note that is ahead is left alone, and one that cannot be made changes nothing.
+  await sql`UPDATE partition_clocks SET around_until = ${(Date.now() + 120_000) * 1_000}`.execute(db);
+  const noted = () => sql`SELECT around_until, xmin FROM partition_clocks`.execute(db);
+  const { rows } = await noted();
+  await expect(tellRedis({ redis, db }, order)).rejects.toBeInstanceOf(RedisUnreachable);
+  expect((await noted()).rows).toEqual(rows);
+  const away = await world.part({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' });
+  await expect(tellRedis({ redis, db: away.ctx.db }, order)).rejects.toBeInstanceOf(RedisUnreachable);
 });

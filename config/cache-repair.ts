@@ -1,0 +1,7 @@
+/** How long a workflow whose try to tell Redis has just failed waits before the next one, at most: workflows/repair-cache.ts. */
+const LONGEST_RETRY_MS = 30_000;
+/** When Redis is back they all come, one for each second of the outage, process and partition, beside the batches that wait. */
+const BACKLOG_MS = 30_000;
+
+/** Within this, in ms, an order to drop copies that could not be carried out is tried again, and has its turn. */
+export const NEXT_TRY_MS = LONGEST_RETRY_MS + BACKLOG_MS;
