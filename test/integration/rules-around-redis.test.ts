@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../dev/until.ts';
+import { createCacheRepairs } from '../../service/cache-repairs.ts';
+import { createDeadLetters } from '../../service/dead-letters.ts';
 import { RedisUnreachable } from '../../storage/redis/errors.ts';
 import { tellRedis } from '../../worker/tell-redis.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -122,4 +124,19 @@ test('a process that starts when Redis is back after long holds copies against r
   expect((await noted()).rows).toEqual(rows);
   const away = await world.part({ DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' });
   await expect(tellRedis({ redis, db: away.ctx.db }, order)).rejects.toBeInstanceOf(RedisUnreachable);
+});
+
+test('the retry of a dead letter is on record as a write around Redis, for processes that start later', async () => {
+  const { ctx } = await cutOff();
+  const { rows } = await sql<{ id: number }>`
+    INSERT INTO dead_letters (collection, key, partition, batch_id, version, kind, value, state, sqlstate, message)
+    VALUES ('carts', 'k', 0, 'any', 3, 'document', '"late"', 'dead', '23514', 'refused') RETURNING id`.execute(
+    ctx.db,
+  );
+  const { retryDeadLetter } = createDeadLetters(ctx, createCacheRepairs(ctx));
+  await retryDeadLetter(rows[0]?.id ?? 0, { by: 'a test' }, { deadlineAt: within(20_000) });
+  const fresh = await world.part();
+  expect(fresh.suspicion.active()).toBe(false);
+  await fresh.suspicion.learn();
+  expect(fresh.suspicion.active()).toBe(true);
 });
