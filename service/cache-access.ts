@@ -2,16 +2,17 @@ import { LRUCache } from 'lru-cache';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
-import type { EntryState } from '../domain/mutation.ts';
+import type { EntryState, EntryVersion } from '../domain/mutation.ts';
 import {
   EpochChanged,
   RedisOutcomeUnknown,
   RedisOutOfMemory,
   RedisUnavailable,
 } from '../storage/redis/errors.ts';
+import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { fill, type LookupOptions } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
-import { pause } from './deadline.ts';
+import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import { uniqueToken } from './tokens.ts';
@@ -22,6 +23,8 @@ import { uniqueToken } from './tokens.ts';
  */
 const LEASE_MS = 3_000;
 const UNUSED_LEASES = 1_000;
+/** So long a read waits at most until the copy that it found to be too old is gone, in ms: one answer of a busy Redis. */
+const DROP_WAIT_MS = 100;
 
 /** What Redis said, and in which epoch. */
 export type LookedUp<T> = { readonly found: T; readonly epoch: Epoch } | 'redis-down';
@@ -50,6 +53,12 @@ export interface CacheAccess {
     lease: string,
     state: EntryState,
   ): Promise<boolean>;
+  /**
+   * Drops copies of one partition that are older than these versions of their rows: a later read, of whatever process, must not
+   * return them once this one has returned the rows. Waited for shortly, and it may fail; the order to drop them is on its way
+   * in any case. Many readers may find the same, and repeating it is harmless. Never throws.
+   */
+  dropOlder(partition: number, entries: readonly EntryVersion[], deadlineAt: number): Promise<void>;
 }
 
 export function createCacheAccess(
@@ -109,6 +118,14 @@ export function createCacheAccess(
           ctx.log.debug({ err: error }, 'a read could not fill the cache');
         return false;
       }
+    },
+    async dropOlder(partition, entries, deadlineAt) {
+      // What is left of the deadline after it is for the answer.
+      const waitMs = Math.min(DROP_WAIT_MS, remainingMs(deadlineAt) / 2);
+      const dropped = invalidateEntries(ctx.redis, partition, entries);
+      await beforeDeadline(dropped, performance.now() + waitMs).catch((error: unknown) => {
+        ctx.log.debug({ err: error }, 'a read could not drop an older copy in time');
+      });
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
-import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
+import { type EntryState, type EntryVersion, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { isUnreachable } from '../storage/postgres/errors.ts';
 import { type Lookup, lookup } from '../storage/redis/lookup.ts';
@@ -109,20 +109,29 @@ export function createReadMany(
   async function trusted(
     collection: Collection,
     hits: readonly (readonly [PlacedRef, Hit])[],
+    deadlineAt: number,
     answers: Map<PlacedRef, Answer>,
   ): Promise<void> {
     for (const [one, { state, staged }] of hits)
       answers.set(one, { state, source: 'cache', unsettled: staged });
     if (hits.length === 0 || !suspicion.active()) return;
+    const older = new Map<number, EntryVersion[]>();
     await Promise.all(
       hits.map(async ([one, { state }]) => {
         try {
-          const row = newerRow(state, await ctx.readRecord(collection.kind, one.ref));
-          if (row !== undefined) answers.set(one, { state: row, source: 'row', unsettled: undefined });
+          const record = await ctx.readRecord(collection.kind, one.ref);
+          const row = newerRow(state, record);
+          if (row === undefined) return;
+          answers.set(one, { state: row, source: 'row', unsettled: undefined });
+          const below = { ...one.ref, version: Math.max(row.version, record.pruneFloor) };
+          older.set(one.partition, [...(older.get(one.partition) ?? []), below]);
         } catch (error) {
           if (!(isUnreachable(error) && suspicion.writtenSince(state.version))) throw error;
         }
       }),
+    );
+    await Promise.all(
+      [...older].map(([partition, entries]) => cache.dropOlder(partition, entries, deadlineAt)),
     );
   }
 
@@ -189,7 +198,7 @@ export function createReadMany(
     }
     const answers = new Map<PlacedRef, Answer>();
     await Promise.all([
-      trusted(collection, hits, answers),
+      trusted(collection, hits, deadlineAt, answers),
       repaired(collection, misses, deadlineAt, answers),
       unseen(collection, down, answers),
     ]);

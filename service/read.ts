@@ -38,7 +38,7 @@ interface Answer extends HeldResult {
   readonly unsettled: Unsettled | undefined;
 }
 
-/** A result, and below which version there still is a copy of the entry, where its row was found to be newer. */
+/** A result, and below which version there may still be a copy of the entry, where its row was found to be newer. */
 export interface HeldResult extends ReadResult {
   readonly copyBelow?: Version;
 }
@@ -126,13 +126,14 @@ export function createReader(
 
   /**
    * Redis was out of reach a moment ago: others may have written around it, and their orders to drop older copies may still
-   * be on their way. Until then a copy is held against its row; where the row cannot be read, only one that is newer than
-   * all of them is returned.
+   * be on their way. Until then a copy is held against its row, and dropped where it is older; where the row cannot be read,
+   * only one that is newer than all of them is returned.
    */
   async function trusted(
     ref: EntryRef,
     collection: Collection,
     { state, staged }: Extract<Lookup, { outcome: 'hit' }>,
+    { partition, deadlineAt }: { readonly partition: number; readonly deadlineAt: number },
   ): Promise<Answer> {
     const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
     if (!suspicion.active()) return hit;
@@ -146,6 +147,7 @@ export function createReader(
     const row = newerRow(state, record);
     if (row === undefined) return hit;
     const copyBelow = Math.max(row.version, record.pruneFloor);
+    await cache.dropOlder(partition, [{ ...ref, version: copyBelow }], deadlineAt);
     return { state: row, source: 'row', stored: false, unsettled: undefined, copyBelow };
   }
 
@@ -176,7 +178,9 @@ export function createReader(
   ): Promise<Answer> {
     const looked = await afterFill(ref, collection, partition, deadlineAt, first);
     if (looked === 'redis-down') return await readWithoutRedis(ref, collection, partition);
-    if (looked.found.outcome === 'hit') return await trusted(ref, collection, looked.found);
+    if (looked.found.outcome === 'hit') {
+      return await trusted(ref, collection, looked.found, { partition, deadlineAt });
+    }
     try {
       return await repair(ref, collection, { partition, deadlineAt }, looked.epoch, looked.found);
     } catch (error) {
@@ -212,7 +216,10 @@ export function createReader(
     const partition = partitionOf(id, PARTITIONS);
     const looked = await look(ref, collection, partition, cache.tokenFor(id), deadlineAt);
     if (looked !== 'redis-down' && looked.found.outcome === 'hit') {
-      return await beforeDeadline(trusted(ref, collection, looked.found), deadlineAt);
+      return await beforeDeadline(
+        trusted(ref, collection, looked.found, { partition, deadlineAt }),
+        deadlineAt,
+      );
     }
     const flight = flights.get(id);
     if (flight === undefined) {

@@ -291,6 +291,55 @@ test('a process that starts after a write around Redis holds cached copies again
   expect((await both()).entries).toMatchObject([{ value: '"since"' }]);
 });
 
+/** Copies of orders `a` and `b`, rows that somebody wrote around Redis, and a process that knows of it. */
+async function writtenAround(): Promise<{ readonly unaware: Part; readonly aware: Part }> {
+  const [unaware, aware] = [await world.part(), await world.part()];
+  for (const key of ['a', 'b'])
+    await unaware.through.write(ORDERS, key, '"former"', { deadlineAt: within(20_000) });
+  await sql`UPDATE documents SET value = '"around"', version = version + 1`.execute(aware.ctx.db);
+  await sql`UPDATE partition_clocks SET around_until = ${(Date.now() + 60_000) * 1_000}`.execute(
+    aware.ctx.db,
+  );
+  await aware.suspicion.learn();
+  return { unaware, aware };
+}
+const orders = async (part: Part, ...keys: string[]) =>
+  (await part.readMany(ORDERS, keys, { deadlineAt: within(20_000) })).entries.map(({ value }) => value);
+const order = async (part: Part, key: string) =>
+  (await part.reader.read(ORDERS, key, { deadlineAt: within(20_000) })).state.value;
+const drops = ({ sent }: Part) => sent.filter((script) => script === 'invalidate').length;
+
+test('once a read has found a copy older than its row, no process returns that copy again', async () => {
+  const { unaware, aware } = await writtenAround();
+  expect(await orders(unaware, 'a', 'b')).toEqual(['"former"', '"former"']);
+  expect(await order(aware, 'a')).toBe('"around"');
+  expect([await order(unaware, 'a'), await order(unaware, 'b')]).toEqual(['"around"', '"former"']);
+  expect(drops(aware)).toBe(1);
+});
+
+test('nor does it after a read of many, which drops what is older of a partition at once', async () => {
+  const { unaware, aware } = await writtenAround();
+  expect(await orders(aware, 'a', 'b')).toEqual(['"around"', '"around"']);
+  expect(await orders(unaware, 'a', 'b')).toEqual(['"around"', '"around"']);
+  expect(drops(aware)).toBe(1);
+});
+
+test('a read neither fails nor waits for long where Redis does not drop the older copy', async () => {
+  const { aware } = await writtenAround();
+  aware.before('invalidate', () => {
+    throw new RedisOutcomeUnknown('Connection is closed.');
+  });
+  expect(await order(aware, 'a')).toBe('"around"');
+  const never = gate();
+  for (const read of [() => order(aware, 'a'), async () => (await orders(aware, 'b'))[0]]) {
+    aware.before('invalidate', () => never.opened);
+    const began = performance.now();
+    expect(await read()).toBe('"around"');
+    expect(performance.now() - began).toBeLessThan(5_000);
+  }
+  never.open();
+});
+
 test('a reader whose time is short does not spend all of it waiting for the copy of another', async () => {
   const [one, other] = [await world.part(), await world.part()];
   await one.behind.write(CARTS, 'k', '"row"', cached());
