@@ -1,5 +1,5 @@
 import { entryId } from './entry.ts';
-import type { Epoch } from './epoch.ts';
+import { type Epoch, type Installation, isForeign } from './epoch.ts';
 import type { Mutation } from './mutation.ts';
 import { partitionName } from './partition.ts';
 import { MAX_VERSION, type Version } from './version.ts';
@@ -19,6 +19,11 @@ export function parseBatchId(id: BatchId): { epoch: Epoch; partition: number; nu
   const match = /^(\d+-[0-9a-z]+)\.p(\d+)\.(\d+)$/.exec(id);
   if (match === null) return undefined;
   return { epoch: match[1] as string, partition: Number(match[2]), number: Number(match[3]) };
+}
+
+/** Whether a batch certainly belongs to another installation: as {@link isForeign} says of its epoch. */
+export function isForeignBatch(id: BatchId, installation: Installation): boolean {
+  return isForeign(parseBatchId(id)?.epoch ?? '', installation);
 }
 
 /** A batch on its way to PostgreSQL: sealed, so its content never changes. At most one mutation of each entry. */

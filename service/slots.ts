@@ -1,6 +1,5 @@
-import { parseBatchId } from '../domain/batch.ts';
+import { isForeignBatch } from '../domain/batch.ts';
 import { entryId } from '../domain/entry.ts';
-import { isForeign } from '../domain/epoch.ts';
 import { mergeMutations } from '../domain/merge.ts';
 import type { Mutation } from '../domain/mutation.ts';
 import { type OccupiedSlot, readSlots } from '../storage/temporal/read-slots.ts';
@@ -21,8 +20,7 @@ export async function occupiedSlots(ctx: Context, partition: number): Promise<Oc
     deadlineMs: TEMPORAL_TIMEOUT_MS,
   });
   return occupied.filter(({ slot, batchId }) => {
-    const { epoch } = parseBatchId(batchId) ?? { epoch: '' };
-    if (!isForeign(epoch, installation)) return true;
+    if (!isForeignBatch(batchId, installation)) return true;
     ctx.log.error(
       { partition, slot, batchId },
       `another Holdfast installation uses the Temporal namespace "${TEMPORAL_NAMESPACE}", too: give each a namespace of its own`,

@@ -6,10 +6,14 @@ import { createActivities } from '../activities/create-activities.ts';
 import { createMaintenance } from '../activities/create-maintenance.ts';
 import type { Environment } from '../config/environment.ts';
 import { createDatabase } from '../storage/postgres/database.ts';
-import { createInstallationReader, OtherInstallation } from '../storage/postgres/installation.ts';
+import {
+  createInstallationReader,
+  OtherInstallation,
+  requireOwnBatch,
+} from '../storage/postgres/installation.ts';
 import { persistAndReport } from '../storage/postgres/persist-and-report.ts';
 import { connectRedis } from '../storage/redis/client.ts';
-import { releaseBatch } from '../storage/redis/release.ts';
+import { type Release, releaseBatch } from '../storage/redis/release.ts';
 import { connectTemporal } from '../storage/temporal/client.ts';
 import type { WorkerMetrics } from '../telemetry/metrics.ts';
 import type { WorkerTracing } from '../telemetry/worker-tracing.ts';
@@ -75,6 +79,11 @@ export async function runWorker({
   });
   const temporal = connectTemporal({ environment, name: 'holdfast-worker' });
   const installation = createInstallationReader(database.db);
+  /** In another installation's Redis nothing is known of the batch, which is answered as if it were released. */
+  async function releaseOwn(release: Release): Promise<void> {
+    requireOwnBatch(release.batchId, await installation());
+    await releaseBatch(redis, release);
+  }
   const stop = new AbortController();
   const ending = AbortSignal.any([signal, stop.signal]);
   let connection: NativeConnection | undefined;
@@ -110,7 +119,7 @@ export async function runWorker({
           persist: (batch, attempt) =>
             persistAndReport(database.db, batch, { via: 'workflow', metrics, signal: attempt }),
           release: (release) =>
-            releaseBatch(redis, release).catch((error: unknown) => {
+            releaseOwn(release).catch((error: unknown) => {
               metrics.releaseFailed();
               throw error;
             }),

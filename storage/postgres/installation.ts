@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { type BatchId, isForeignBatch } from '../../domain/batch.ts';
 import type { Installation } from '../../domain/epoch.ts';
 import type { Database } from './database-types.ts';
 
@@ -24,6 +25,11 @@ export class OtherInstallation extends Error {
     );
     this.name = 'OtherInstallation';
   }
+}
+
+/** @throws OtherInstallation where the batch certainly belongs to another one. */
+export function requireOwnBatch(id: BatchId, installation: Installation): void {
+  if (isForeignBatch(id, installation)) throw new OtherInstallation('The batch');
 }
 
 async function readInstallation(db: Kysely<Database>): Promise<Installation> {

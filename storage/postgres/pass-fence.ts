@@ -1,8 +1,8 @@
 import { sql, type Transaction } from 'kysely';
 import type { Batch } from '../../domain/batch.ts';
-import { type Epoch, epochNumber, type Installation, isForeign } from '../../domain/epoch.ts';
+import { type Epoch, epochNumber, type Installation } from '../../domain/epoch.ts';
 import type { Database } from './database-types.ts';
-import { OtherInstallation } from './installation.ts';
+import { requireOwnBatch } from './installation.ts';
 
 /** The batch is welcome by now: the transaction is to be run once more. */
 export class AdoptedMeanwhile extends Error {}
@@ -54,7 +54,7 @@ export async function recordRefusal(trx: Transaction<Database>, batch: Batch): P
   }
   // Starting over, not going on: the rows would be locked after the partition's row, against the common order.
   if (fence.welcome) throw new AdoptedMeanwhile();
-  if (isForeign(batch.epoch, fence.installation)) throw new OtherInstallation('The batch');
+  requireOwnBatch(batch.id, fence.installation);
   if (epochNumber(batch.epoch) > epochNumber(fence.epoch)) throw new PostgresWentBack(batch, fence.epoch);
   await sql`INSERT INTO refused_batches (batch_id, partition) VALUES (${batch.id}, ${batch.partition})
     ON CONFLICT DO NOTHING`.execute(trx);

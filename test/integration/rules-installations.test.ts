@@ -1,8 +1,11 @@
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SettingsError } from '../../config/problem.ts';
 import { until } from '../../dev/until.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
-import { CARTS, cached, createWorld, type Part, type World, within } from './rules-fixture.ts';
+import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
+import { runWorker } from '../../worker/run-worker.ts';
+import { CARTS, cached, createWorld, epochOf, type Part, type World, within } from './rules-fixture.ts';
 
 // Two installations, each with a Redis and a database of its own, that share a namespace and a task queue by mistake.
 let world: World;
@@ -23,22 +26,23 @@ afterEach(async () => {
 const read = async (of: Part) =>
   (await of.reader.read(CARTS, 'k', { deadlineAt: within(20_000) })).state.value;
 
+/** Waits until an attempt of our batch in the first slot failed with such a message. */
+const failedFor = (message: RegExp) =>
+  until(
+    async () => {
+      const { raw } = await part.ctx.temporal.within(5_000, ({ workflow }) =>
+        workflow.getHandle('write-behind:p00:s00').describe(),
+      );
+      return message.test(raw.pendingActivities?.[0]?.lastFailure?.message ?? '');
+    },
+    { what: `an attempt that failed: ${message.source}`, timeoutMs: 20_000 },
+  );
+
 test('a worker of another installation leaves a batch alone, and the right one persists it', async () => {
   await part.behind.write(CARTS, 'k', '"ours"', cached());
   expect(await part.flusher.flush(within(20_000))).toBe(true);
-  const { temporal, db } = part.ctx;
-  await other.withWorker(() =>
-    until(
-      async () => {
-        const { raw } = await temporal.within(5_000, ({ workflow }) =>
-          workflow.getHandle('write-behind:p00:s00').describe(),
-        );
-        const [activity] = raw.pendingActivities ?? [];
-        return /another Holdfast installation/.test(activity?.lastFailure?.message ?? '');
-      },
-      { what: 'an attempt that failed' },
-    ),
-  );
+  const { db } = part.ctx;
+  await other.withWorker(() => failedFor(/another Holdfast installation/));
   expect(await theirs.ctx.db.selectFrom('refused_batches').selectAll().execute()).toEqual([]);
   await world.withWorker(() =>
     until(async () => (await db.selectFrom('documents').selectAll().execute()).length === 1, {
@@ -57,6 +61,36 @@ test('a recovery takes nothing of another installation for its own', async () =>
   expect(await read(part)).toBe('"ours"');
   await other.raw.flushall();
   expect(await read(theirs)).toBe('"theirs"');
+});
+
+test('a worker of another installation does not take its own Redis for the one that is to be told of a batch', async () => {
+  await epochOf(theirs);
+  await part.behind.write(CARTS, 'k', '"ours"', cached());
+  await part.flusher.flush(within(20_000));
+  await world.withWorker(async () => {
+    // Until it is recovered, it takes no releases.
+    await world.restartWithData();
+    await failedFor(/must be recovered/);
+  });
+  await epochOf(part);
+  expect(await world.raw.hlen('hf:{p00}:sent')).toBe(1);
+  const stop = new AbortController();
+  const worker = runWorker({
+    environment: theirs.ctx.environment,
+    logger: pino({ level: 'silent' }),
+    metrics: createWorkerMetrics({ process: false }),
+    signal: stop.signal,
+    onReady: () => {},
+  });
+  try {
+    await failedFor(/another Holdfast installation/);
+  } finally {
+    stop.abort();
+    await worker;
+  }
+  await world.withWorker(() =>
+    until(async () => (await world.raw.hlen('hf:{p00}:sent')) === 0, { what: 'the release' }),
+  );
 });
 
 test('another namespace than the one in which the batches wait is refused at the start', async () => {
