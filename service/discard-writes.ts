@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { pause, remainingMs } from './deadline.ts';
 import { decisionFailure, lockTimeoutMs } from './decision.ts';
 import type { Epochs } from './epochs.ts';
-import { noSuchBatch, requireSlot } from './operations/no-such-batch.ts';
+import { noSuchBatch, requireOwnBatch, requireSlot } from './operations/no-such-batch.ts';
 import type { Operations } from './operations.ts';
 import { unavailable } from './trouble.ts';
 
@@ -44,6 +44,7 @@ export function createDiscardWrites(ctx: Context, epochs: Epochs): Operations['d
     if (found.state === 'none' || found.state === 'completed')
       throw await noSuchBatch(ctx, place, deadlineAt);
     const { batchId, runId, mutations } = found;
+    requireOwnBatch(ctx, batchId, await ctx.installation());
     return { workflowId, runId, batchId, partition: place.partition, mutations };
   }
 

@@ -1,7 +1,8 @@
-import { type DescribedBatch, describeBatch } from '../../storage/temporal/describe-batch.ts';
+import type { DescribedBatch } from '../../storage/temporal/describe-batch.ts';
 import type { SlotRun } from '../../storage/temporal/describe-slot.ts';
 import type { Context } from '../context.ts';
 import { remainingMs } from '../deadline.ts';
+import { describeOwn } from './describe-own.ts';
 
 /** Describes of one round. Thousands of batches are looked at in turns. */
 const MAX_LOOKS = 200;
@@ -35,7 +36,7 @@ export function createBatchLooks(ctx: Context): BatchLooks {
 
   async function look(run: SlotRun, deadlineAt: number): Promise<void> {
     const deadlineMs = Math.min(ctx.environment.TEMPORAL_TIMEOUT_MS, Math.max(1, remainingMs(deadlineAt)));
-    const batch = await describeBatch(ctx.temporal, { ...run, deadlineMs });
+    const batch = await describeOwn(ctx, { ...run, deadlineMs });
     looks.set(nameOf(run), { batch, at: performance.now() });
   }
 

@@ -14,7 +14,8 @@ import { beforeDeadline, remainingMs } from '../deadline.ts';
 import type { Operations } from '../operations.ts';
 import { unavailable } from '../trouble.ts';
 import type { BatchPlace, ListedBatch } from './batch-types.ts';
-import { noSuchBatch, requireSlot } from './no-such-batch.ts';
+import { describeOwn } from './describe-own.ts';
+import { noSuchBatch, requireOwnBatch, requireSlot } from './no-such-batch.ts';
 
 /** Slots looked at for one page: a page of one state may be nearly empty and still have a next one. */
 const MAX_LOOKS = 200;
@@ -82,7 +83,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
   async function look(place: InSlot, deadlineAt: number): Promise<ListedBatch | undefined> {
     const { batchId, runId } = place;
     if (batchId !== undefined && runId === undefined) return unseenBatch(place, batchId, 'staged');
-    const batch = await describeBatch(ctx.temporal, { ...place, deadlineMs: callMs(deadlineAt) });
+    const batch = await describeOwn(ctx, { ...place, deadlineMs: callMs(deadlineAt) });
     // Without Redis: the last batch of a free slot.
     if (batch?.state === 'done' && runId === undefined) return undefined;
     if (batch === undefined)
@@ -94,6 +95,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
     const place = requireSlot(ctx, workflowId);
     const batch = await describeBatch(ctx.temporal, { ...place, deadlineMs: callMs(deadlineAt) });
     if (batch === undefined || batch.state === 'done') throw await noSuchBatch(ctx, place, deadlineAt);
+    requireOwnBatch(ctx, batch.batchId, ctx.installation.known());
     return [place, batch];
   }
 

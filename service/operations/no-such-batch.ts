@@ -1,5 +1,6 @@
 import { parseSlotWorkflowId, slotWorkflowId } from '../../config/temporal-names.ts';
-import type { BatchId } from '../../domain/batch.ts';
+import { type BatchId, isForeignBatch } from '../../domain/batch.ts';
+import type { Installation } from '../../domain/epoch.ts';
 import { HoldfastError } from '../../domain/errors.ts';
 import { partitionOverview } from '../../storage/redis/overview.ts';
 import { describeSlot } from '../../storage/temporal/describe-slot.ts';
@@ -16,6 +17,21 @@ export function requireSlot({ environment: { PARTITIONS, SLOTS } }: Context, wor
   const place = parseSlotWorkflowId(workflowId);
   if (place !== undefined && place.partition < PARTITIONS && place.slot < SLOTS) return place;
   throw notFound('No slot has a workflow of this id.');
+}
+
+/**
+ * @param installation `undefined` where PostgreSQL has not said it yet: then every batch passes.
+ * @throws HoldfastError `batch-not-found` where what is in the slot certainly belongs to another installation.
+ */
+export function requireOwnBatch(
+  { environment: { TEMPORAL_NAMESPACE } }: Context,
+  batchId: BatchId,
+  installation: Installation | undefined,
+): void {
+  if (installation === undefined || !isForeignBatch(batchId, installation)) return;
+  throw notFound(
+    `Batch ${batchId} is in this slot, and belongs to another Holdfast installation, which uses the Temporal namespace "${TEMPORAL_NAMESPACE}", too: it can be shown, retried and discarded there. Give each installation a namespace of its own.`,
+  );
 }
 
 /**

@@ -4,15 +4,20 @@ import type { Installation } from '../../domain/epoch.ts';
 import type { Database } from './database-types.ts';
 
 /** Answers which installation the data belong to: asks PostgreSQL until it has said it once. */
-export type ReadInstallation = () => Promise<Installation>;
+export interface ReadInstallation {
+  (): Promise<Installation>;
+  /** What PostgreSQL has said; `undefined` until then. */
+  known(): Installation | undefined;
+}
 
 /** @throws (each call, until one succeeds) errors of PostgreSQL. */
 export function createInstallationReader(db: Kysely<Database>): ReadInstallation {
   let known: Installation | undefined;
-  return async () => {
+  async function read(): Promise<Installation> {
     known ??= await readInstallation(db);
     return known;
-  };
+  }
+  return Object.assign(read, { known: () => known });
 }
 
 /** A worker was given what belongs to another database. The right worker takes it at a later attempt. */

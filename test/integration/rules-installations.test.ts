@@ -2,6 +2,9 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SettingsError } from '../../config/problem.ts';
 import { until } from '../../dev/until.ts';
+import { createDiscardWrites } from '../../service/discard-writes.ts';
+import { createBatches } from '../../service/operations/batches.ts';
+import { createSummary } from '../../service/operations/summary.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
@@ -91,6 +94,32 @@ test('a worker of another installation does not take its own Redis for the one t
   await world.withWorker(() =>
     until(async () => (await world.raw.hlen('hf:{p00}:sent')) === 0, { what: 'the release' }),
   );
+});
+
+test('an operator is neither shown another installation’s batch, nor can retry it or discard its writes', async () => {
+  await epochOf(part);
+  await theirs.behind.write(CARTS, 'k', '"theirs"', cached());
+  await theirs.flusher.flush(within(20_000));
+  const batches = createBatches(part.ctx);
+  const discard = createDiscardWrites(part.ctx, part.epochs);
+  const slot = 'write-behind:p00:s00';
+  const soon = () => ({ deadlineAt: within(10_000) });
+  const entries = [{ collection: 'carts', key: 'k' }];
+  const refused = {
+    code: 'batch-not-found',
+    message: expect.stringContaining('another Holdfast installation'),
+  };
+  await expect(batches.showBatch(slot, { after: 0, limit: 10 }, soon())).rejects.toMatchObject(refused);
+  await expect(batches.retryBatch(slot, { by: 'me' }, soon())).rejects.toMatchObject(refused);
+  await expect(discard(slot, { entries, reason: 'why', by: 'me' }, soon())).rejects.toMatchObject(refused);
+  expect(await read(theirs)).toBe('"theirs"');
+  // Without Redis whatever is in the slots counts.
+  await world.redis.stop();
+  expect((await batches.listBatches({ after: '', limit: 10 }, soon())).batches).toEqual([]);
+  expect((await createSummary(part.ctx)()).batches.persisting).toBe(0);
+  expect(
+    (await createBatches(theirs.ctx).listBatches({ after: '', limit: 10 }, soon())).batches,
+  ).toHaveLength(1);
 });
 
 test('another namespace than the one in which the batches wait is refused at the start', async () => {
