@@ -20,11 +20,13 @@ export function nextEpoch(unique: string, ...known: Epoch[]): Epoch {
   return `${Math.max(...known.map(epochNumber)) + 1}-${unique}`;
 }
 
-/**
- * Whether an epoch, and so a batch of it, certainly belongs to another installation. Epochs of older versions name none, and
- * have fewer characters.
- */
+/** The installation that an epoch names; `undefined` for those of older versions, which name none and have fewer characters. */
+export function installationOf(epoch: Epoch): Installation | undefined {
+  return /^\d+-([0-9a-f]{8})[0-9a-z]{8}$/.exec(epoch)?.[1];
+}
+
+/** Whether an epoch, and so a batch of it, certainly belongs to another installation. */
 export function isForeign(epoch: Epoch, installation: Installation): boolean {
-  const named = /^\d+-([0-9a-f]{8})[0-9a-z]{8}$/.exec(epoch)?.[1];
+  const named = installationOf(epoch);
   return named !== undefined && named !== installation;
 }

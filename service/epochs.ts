@@ -7,6 +7,7 @@ import { currentEpoch } from '../storage/redis/recover.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import { createKnownEpochs, type PartitionState } from './known-epochs.ts';
+import { requireOwn } from './own-redis.ts';
 import { recoverPartition } from './recovery.ts';
 import { unavailable } from './trouble.ts';
 
@@ -27,7 +28,7 @@ export interface Epochs {
   /**
    * Runs `work` in the current epoch. Where a script finds another epoch, it certainly changed nothing, so `work` runs
    * again in the new one, after a recovery if it must be; requests wait for that within their deadline.
-   * @throws HoldfastError dependency-unavailable or deadline-exceeded; RedisUnavailable where Redis cannot be asked for the
+   * @throws HoldfastError dependency-unavailable (also where Redis holds another installation's data) or deadline-exceeded; RedisUnavailable where Redis cannot be asked for the
    *   epoch; and whatever `work` throws.
    */
   use<T>(partition: number, deadlineAt: number, work: (epoch: Epoch) => Promise<T>): Promise<T>;
@@ -42,9 +43,10 @@ export function createEpochs(ctx: Context): Epochs {
 
   async function find(partition: number, state: PartitionState): Promise<Epoch | undefined> {
     const connectedAt = ctx.redis.reconnectedAt();
-    const { epoch } = await currentEpoch(ctx.redis, partition);
+    const { epoch, named } = await currentEpoch(ctx.redis, partition);
     // What Redis says of itself is held against the fence, which others may have moved.
     await learnWithin(LEARN_MS);
+    requireOwn(ctx, named);
     const found =
       accept(state, epoch, connectedAt) ??
       accept(

@@ -2,12 +2,12 @@ import { type Kysely, sql } from 'kysely';
 import type { Database } from '../storage/postgres/database-types.ts';
 import { describeError } from '../storage/postgres/errors.ts';
 import { RedisUnavailable, RedisUnreachable } from '../storage/redis/errors.ts';
-import { currentEpoch } from '../storage/redis/recover.ts';
 import { withDeadline } from '../storage/temporal/errors.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { DependencyHealth } from './holdfast.ts';
 import { impactOf, type Outage } from './impact.ts';
+import { ForeignRedis, ownEpoch } from './own-redis.ts';
 import { createSearchAttributeCheck } from './search-attribute-health.ts';
 import type { TopologyGate } from './topology-gate.ts';
 
@@ -48,7 +48,8 @@ export function createHealth(
           ? 'no answer in time'
           : describeError(error);
       const refuses = error instanceof RedisUnavailable && !(error instanceof RedisUnreachable);
-      return { dependency, ok: false, problem, refuses };
+      const stopsAll = error instanceof ForeignRedis ? { stopsAll: true as const } : {};
+      return { dependency, ok: false, problem, refuses, ...stopsAll };
     }
   }
 
@@ -80,7 +81,7 @@ export function createHealth(
   return async () => {
     const checked = await Promise.all([
       // Of any partition: the script is one that writes, for Redis, whatever the epoch is.
-      check('redis', () => currentEpoch(ctx.redis, 0)),
+      check('redis', () => ownEpoch(ctx, 0)),
       postgres(),
       check('temporal', () =>
         withDeadline(ctx.temporal, CHECK_MS, ({ service }) => service.describeNamespace({ namespace })),
@@ -96,7 +97,8 @@ function withImpacts(checked: readonly Checked[]): readonly DependencyHealth[] {
   const outage: Outage = {
     down: new Set(checked.filter(({ ok }) => !ok).map(({ dependency }) => dependency)),
     redisRefuses: checked.some(({ refuses }) => refuses),
-    notBegun: checked.some(({ stopsAll }) => stopsAll),
+    notBegun: checked.some(({ dependency, stopsAll }) => dependency === 'postgres' && stopsAll),
+    redisIsForeign: checked.some(({ dependency, stopsAll }) => dependency === 'redis' && stopsAll),
   };
   return checked.map(({ refuses, ...one }) => ({
     ...one,

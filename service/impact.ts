@@ -9,6 +9,8 @@ export interface Outage {
   readonly redisRefuses: boolean;
   /** PostgreSQL was not reached since the process started. */
   readonly notBegun: boolean;
+  /** Redis holds the data of another database. */
+  readonly redisIsForeign: boolean;
 }
 
 const ALONE = {
@@ -26,12 +28,13 @@ const REDIS_REFUSES =
  * What is lost while a dependency is away, with whatever else is: a sentence for operators and readiness checks. As the table
  * of docs/consistency.md has it.
  */
-export function impactOf(dependency: Name, { down, redisRefuses, notBegun }: Outage): string {
+export function impactOf(dependency: Name, { down, redisRefuses, notBegun, redisIsForeign }: Outage): string {
   if (dependency === 'search-attributes') {
     return 'No request needs them; batches cannot be found by state, collection or error in the Temporal Web UI.';
   }
   if (dependency === 'workers') return withoutWorkers(down);
   if (notBegun) return 'Nothing is served until PostgreSQL was reached once.';
+  if (redisIsForeign) return 'All reads and writes are refused: Redis holds the data of another database.';
   const together = ofSeveral(down);
   if (together !== undefined) return together;
   return dependency === 'redis' && redisRefuses ? REDIS_REFUSES : ALONE[dependency];

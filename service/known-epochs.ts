@@ -1,8 +1,9 @@
-import { type Epoch, epochNumber } from '../domain/epoch.ts';
+import { type Epoch, epochNumber, isForeign } from '../domain/epoch.ts';
 import type { Version } from '../domain/version.ts';
 import { lowestEpochNumbers } from '../storage/postgres/topology.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
+import { requireOwn } from './own-redis.ts';
 import { shareNext } from './share-next.ts';
 
 /** One question is about all partitions. */
@@ -26,7 +27,10 @@ export interface KnownEpochs {
   stateOf(partition: number): PartitionState;
   /** The epoch of a partition, found on this connection to Redis: behind a new one there may be another, or an older, Redis. */
   current(state: PartitionState): Epoch | undefined;
-  /** Takes an epoch for the current one unless a later one is known; answers the current one. */
+  /**
+   * Takes an epoch for the current one unless a later one is known; answers the current one.
+   * @throws ForeignRedis where it is another installation's.
+   */
   accept(state: PartitionState, epoch: Epoch | undefined, connectedAt: number): Epoch | undefined;
   /** Notes that there is such an epoch: earlier ones are over, in use or not. */
   note(state: PartitionState, number: number): void;
@@ -59,7 +63,13 @@ export function createKnownEpochs(ctx: Context): KnownEpochs {
 
   // At a start, and when Redis lost its memory, every partition asks at about the same time.
   const learnAll = shareNext(async () => {
-    for (const { partition, number } of await lowestEpochNumbers(ctx.db)) note(stateOf(partition), number);
+    const [lowest, installation] = await Promise.all([lowestEpochNumbers(ctx.db), ctx.installation()]);
+    for (const { partition, number } of lowest) {
+      const state = stateOf(partition);
+      note(state, number);
+      // Taken while PostgreSQL had not said yet whose it is.
+      if (state.epoch !== undefined && isForeign(state.epoch, installation)) state.epoch = undefined;
+    }
   });
 
   let asksAgain = false;
@@ -77,6 +87,7 @@ export function createKnownEpochs(ctx: Context): KnownEpochs {
     stateOf,
     current: ({ epoch, connectedAt }) => (connectedAt === ctx.redis.reconnectedAt() ? epoch : undefined),
     accept(state, epoch, connectedAt) {
+      if (epoch !== undefined) requireOwn(ctx, epoch);
       const valid = epoch !== undefined && epochNumber(epoch) >= state.highest;
       if (valid) state.highest = epochNumber(epoch);
       state.epoch = valid ? epoch : undefined;

@@ -16,6 +16,7 @@ import {
 } from '../storage/redis/recover.ts';
 import { blockMs } from './block.ts';
 import type { Context } from './context.ts';
+import { requireOwn } from './own-redis.ts';
 import { partSetAside } from './recovered.ts';
 import { occupiedSlots } from './slots.ts';
 import { epochRandom, uniqueToken } from './tokens.ts';
@@ -44,7 +45,7 @@ export interface RecoveryInput {
  *
  * The order is the protocol's: read the fence, take lock and run id, ask every slot, replace the fence (from then on no
  * batch of an older epoch commits unless it was adopted), wait for the clock, install.
- * @throws whatever Redis, Temporal or PostgreSQL throw while out of reach; then nothing is installed.
+ * @throws ForeignRedis; whatever Redis, Temporal or PostgreSQL throw while out of reach; then nothing is installed.
  */
 export async function recoverPartition(
   ctx: Context,
@@ -67,6 +68,7 @@ export async function recoverPartition(
   const letGo = keepLock(ctx, partition, token);
   try {
     crashPoint('after-lock');
+    requireOwn(ctx, lock.oldEpoch);
     const started = performance.now();
     const slots = await occupiedSlots(ctx, partition);
     const epoch = nextEpoch(

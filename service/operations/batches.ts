@@ -3,7 +3,6 @@ import type { BatchId } from '../../domain/batch.ts';
 import { timeOfVersion } from '../../domain/version.ts';
 import { recordAction } from '../../storage/postgres/operator-actions.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../../storage/redis/errors.ts';
-import { partitionOverview } from '../../storage/redis/overview.ts';
 import { retryNow } from '../../storage/temporal/batch-control.ts';
 import { type DescribedBatch, describeBatch } from '../../storage/temporal/describe-batch.ts';
 import type { SlotRun } from '../../storage/temporal/describe-slot.ts';
@@ -12,6 +11,7 @@ import { queryStatus } from '../../storage/temporal/query-status.ts';
 import type { Context } from '../context.ts';
 import { beforeDeadline, remainingMs } from '../deadline.ts';
 import type { Operations } from '../operations.ts';
+import { ownOverview } from '../own-redis.ts';
 import { unavailable } from '../trouble.ts';
 import type { BatchPlace, ListedBatch } from './batch-types.ts';
 import { describeOwn } from './describe-own.ts';
@@ -36,7 +36,7 @@ export function createBatches(ctx: Context): Pick<Operations, 'listBatches' | 's
 
   async function inUse(partition: number, deadlineAt: number): Promise<readonly InSlot[]> {
     try {
-      const { sent } = await beforeDeadline(partitionOverview(ctx.redis, partition), deadlineAt);
+      const { sent } = await beforeDeadline(ownOverview(ctx, partition), deadlineAt);
       return sent.map(({ slot, batchId, ...one }) => ({
         partition,
         slot,

@@ -2,10 +2,10 @@ import { parseSlotWorkflowId, slotWorkflowId } from '../../config/temporal-names
 import { type BatchId, isForeignBatch } from '../../domain/batch.ts';
 import type { Installation } from '../../domain/epoch.ts';
 import { HoldfastError } from '../../domain/errors.ts';
-import { partitionOverview } from '../../storage/redis/overview.ts';
 import { describeSlot } from '../../storage/temporal/describe-slot.ts';
 import type { Context } from '../context.ts';
 import { beforeDeadline, remainingMs } from '../deadline.ts';
+import { ownOverview } from '../own-redis.ts';
 
 interface SlotPlace {
   readonly partition: number;
@@ -82,7 +82,7 @@ async function namedBatch(
   slot: number,
   deadlineAt: number,
 ): Promise<NamedBatch | undefined> {
-  const { sent } = await beforeDeadline(partitionOverview(ctx.redis, partition), deadlineAt);
+  const { sent } = await beforeDeadline(ownOverview(ctx, partition), deadlineAt);
   const named = sent.find((one) => one.slot === slot);
   if (named === undefined) return undefined;
   if (named.state === 'sealed') return { batchId: named.batchId, standing: 'staged' };

@@ -2,9 +2,10 @@ import { HoldfastError } from '../../domain/errors.ts';
 import { countDeadLetters } from '../../storage/postgres/dead-letters.ts';
 import { rowsWritten } from '../../storage/postgres/rows-written.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
-import { type PartitionOverview, partitionOverview } from '../../storage/redis/overview.ts';
+import type { PartitionOverview } from '../../storage/redis/overview.ts';
 import type { Context } from '../context.ts';
 import { beforeDeadline } from '../deadline.ts';
+import { ownOverview } from '../own-redis.ts';
 import { unavailable } from '../trouble.ts';
 import { createBatchLooks } from './batch-looks.ts';
 import { runsOf, summarizePartition, total } from './summarize.ts';
@@ -26,7 +27,7 @@ export function createSummary(ctx: Context): () => Promise<Summary> {
   const looks = createBatchLooks(ctx);
 
   async function overviewOf(partition: number, deadlineAt: number): Promise<Found<PartitionOverview>> {
-    return await found('redis', beforeDeadline(partitionOverview(ctx.redis, partition), deadlineAt));
+    return await found('redis', beforeDeadline(ownOverview(ctx, partition), deadlineAt));
   }
 
   async function inPostgres(): Promise<Pick<Summary, 'deadLetters' | 'rowsWritten'>> {

@@ -8,17 +8,18 @@ import { partitionKeys } from './keys.ts';
 import { list, number, pairs, statusOf, text } from './reply.ts';
 
 /**
- * The partition's epoch (`undefined` where it must be recovered first) and Redis' time in µs: scripts/hello.lua.
+ * The partition's epoch (`undefined` where it must be recovered first), the one that is named even so ('' where none is), and
+ * Redis' time in µs: scripts/hello.lua.
  * @throws RedisUnavailable, RedisOutcomeUnknown.
  */
 export async function currentEpoch(
   redis: RedisStore,
   partition: number,
-): Promise<{ readonly epoch: Epoch | undefined; readonly now: number }> {
+): Promise<{ readonly epoch: Epoch | undefined; readonly named: Epoch | ''; readonly now: number }> {
   const reply = await redis.run('hello', [partitionKeys(partition).state], []);
   const now = number(reply, 1);
   redis.learnTime(now);
-  return { epoch: text(reply, 0) || undefined, now };
+  return { epoch: text(reply, 0) || undefined, named: text(reply, 2), now };
 }
 
 export type RecoveryLock =

@@ -1,14 +1,26 @@
+import { sql } from 'kysely';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SettingsError } from '../../config/problem.ts';
 import { until } from '../../dev/until.ts';
 import { createDiscardWrites } from '../../service/discard-writes.ts';
+import { createHealth } from '../../service/health.ts';
 import { createBatches } from '../../service/operations/batches.ts';
 import { createSummary } from '../../service/operations/summary.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
-import { CARTS, cached, createWorld, epochOf, type Part, type World, within } from './rules-fixture.ts';
+import {
+  CARTS,
+  cached,
+  createWorld,
+  epochOf,
+  gate,
+  ORDERS,
+  type Part,
+  type World,
+  within,
+} from './rules-fixture.ts';
 
 // Two installations, each with a Redis and a database of its own, that share a namespace and a task queue by mistake.
 let world: World;
@@ -120,6 +132,118 @@ test('an operator is neither shown another installation’s batch, nor can retry
   expect(
     (await createBatches(theirs.ctx).listBatches({ after: '', limit: 10 }, soon())).batches,
   ).toHaveLength(1);
+});
+
+describe('a process that was pointed at the Redis of another installation', () => {
+  let strayed: Part;
+  const refused = {
+    code: 'dependency-unavailable',
+    details: { dependency: 'redis' },
+    message: expect.stringMatching(
+      /holds the data of another Holdfast database.*Nothing was read or written.*Redis of its own.*FLUSHALL/,
+    ),
+  };
+  const isRefused = async () => {
+    await expect(read(strayed)).rejects.toMatchObject(refused);
+    await expect(strayed.behind.write(CARTS, 'k', '"ours"', cached())).rejects.toMatchObject(refused);
+    await expect(strayed.through.write(ORDERS, 'k', '"ours"', cached())).rejects.toMatchObject(refused);
+  };
+  const redisOf = async ({ ctx }: Part) =>
+    (await createHealth(ctx, { problem: () => undefined })()).find((one) => one.dependency === 'redis');
+  beforeEach(async () => {
+    await theirs.behind.write(CARTS, 'k', '"theirs"', cached());
+    strayed = await world.part({ REDIS_URL: other.redis.url });
+  });
+
+  test('reads and writes nothing there, says so to everybody, and recovers nothing', async () => {
+    const before = await other.raw.dump('hf:{p00}:state');
+    await isRefused();
+    const problem = expect.stringContaining('another Holdfast database');
+    expect(await redisOf(strayed)).toMatchObject({ ok: false, problem, stopsAll: true });
+    expect(await createSummary(strayed.ctx)()).toMatchObject({
+      allPersisted: null,
+      pendingEntries: null,
+      unknown: [{ dependency: 'redis', problem }],
+    });
+    const page = { after: '', limit: 10 };
+    await expect(
+      createBatches(strayed.ctx).listBatches(page, { deadlineAt: within(10_000) }),
+    ).rejects.toMatchObject(refused);
+    expect(await other.raw.dump('hf:{p00}:state')).toEqual(before);
+    expect(await redisOf(theirs)).toMatchObject({ ok: true });
+    expect(await read(theirs)).toBe('"theirs"');
+  });
+
+  test('leaves the recovery to its owner, too', async () => {
+    await other.restartWithData();
+    await isRefused();
+    const problem = expect.stringContaining('another Holdfast database');
+    expect(await redisOf(strayed)).toMatchObject({ ok: false, problem });
+    expect((await createSummary(strayed.ctx)()).unknown).toMatchObject([{ dependency: 'redis', problem }]);
+    expect(await read(theirs)).toBe('"theirs"');
+    await isRefused();
+  });
+
+  test('refuses what its owner recovered while it was about to recover it itself', async () => {
+    const state = await other.raw.hgetall('hf:{p00}:state');
+    await other.raw.flushall();
+    // Its state is there again when the lock is taken, and it has lost its memory.
+    strayed.before('lock', async () => {
+      await other.raw.hset('hf:{p00}:state', state);
+      await other.restartWithData();
+    });
+    await expect(read(strayed)).rejects.toMatchObject(refused);
+    expect(await read(theirs)).toBeNull();
+  });
+
+  test('goes on once it was emptied', async () => {
+    await isRefused();
+    await other.raw.flushall();
+    await until(() => read(strayed).then((value) => value === null), { what: 'an answer' });
+    await strayed.behind.write(CARTS, 'k', '"ours"', cached());
+    expect(await read(strayed)).toBe('"ours"');
+    await expect(read(theirs)).rejects.toMatchObject(refused);
+  });
+
+  test('finds out late where PostgreSQL is away, and then ends what it began', async () => {
+    const [locked, release] = [gate(), gate()];
+    const holding = part.ctx.db.transaction().execute(async (trx) => {
+      await sql`LOCK TABLE installation IN ACCESS EXCLUSIVE MODE`.execute(trx);
+      locked.open();
+      await release.opened;
+    });
+    await locked.opened;
+    const fresh = await world.part({ REDIS_URL: other.redis.url, POSTGRES_TIMEOUT_MS: '10000' });
+    const taken = await epochOf(fresh);
+    expect(taken).toBe(await epochOf(theirs));
+    release.open();
+    await holding;
+    await until(
+      () =>
+        read(fresh).then(
+          () => false,
+          () => true,
+        ),
+      { what: 'a refusal' },
+    );
+    await expect(read(fresh)).rejects.toMatchObject(refused);
+  });
+});
+
+test('a database that has its name from a later migration than its Redis takes the former one, and what waited is its own', async () => {
+  // Restored from a backup that has no name: the migration gave it another one.
+  await theirs.behind.write(CARTS, 'k', '"ours"', cached());
+  await theirs.flusher.flush(within(20_000));
+  const former = (await other.raw.hget('hf:{p00}:state', 'epoch'))?.slice(2, 10) ?? '';
+  await sql`UPDATE installation SET id = ${former}`.execute(part.ctx.db);
+  await other.raw.flushall();
+  const restored = await world.part({ REDIS_URL: other.redis.url }, { alive: true });
+  expect(await read(restored)).toBe('"ours"');
+  await world.withWorker(() =>
+    until(async () => (await part.ctx.db.selectFrom('documents').selectAll().execute()).length === 1, {
+      what: 'the row',
+    }),
+  );
 });
 
 test('another namespace than the one in which the batches wait is refused at the start', async () => {

@@ -4,12 +4,16 @@ import { impactOf } from '../../service/impact.ts';
 type Name = Parameters<typeof impactOf>[0];
 
 /** What is said of each that is down; `PG` is short for PostgreSQL. */
-const told = (down: readonly Name[], more: { redisRefuses?: boolean; notBegun?: boolean } = {}) =>
+const told = (
+  down: readonly Name[],
+  more: { redisRefuses?: boolean; notBegun?: boolean; redisIsForeign?: boolean } = {},
+) =>
   down.map((name) =>
-    impactOf(name, { down: new Set(down), redisRefuses: false, notBegun: false, ...more }).replaceAll(
-      'PostgreSQL',
-      'PG',
-    ),
+    impactOf(name, {
+      down: new Set(down),
+      ...{ redisRefuses: false, notBegun: false, redisIsForeign: false },
+      ...more,
+    }).replaceAll('PostgreSQL', 'PG'),
   );
 
 test.each([
@@ -55,4 +59,12 @@ test('a Redis that refuses writes has them refused, and search attributes change
 test('before PostgreSQL was reached once nothing is served, whatever else is down', () => {
   const down: Name[] = ['postgres', 'temporal', 'redis'];
   for (const impact of told(down, { notBegun: true })) expect(impact).toMatch(/^Nothing is served/);
+});
+
+test('with another database’s data in Redis nothing stands in for it, whatever else is down', () => {
+  for (const down of [['redis'], ['redis', 'postgres'], ['redis', 'temporal']] as const) {
+    for (const impact of told(down, { redisIsForeign: true })) {
+      expect(impact).toMatch(/^All reads and writes are refused/);
+    }
+  }
 });
