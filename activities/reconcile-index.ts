@@ -1,5 +1,6 @@
-import type { Epoch } from '../domain/epoch.ts';
+import { type Epoch, isForeign } from '../domain/epoch.ts';
 import { partitionName } from '../domain/partition.ts';
+import { createInstallationReader, type ReadInstallation } from '../storage/postgres/installation.ts';
 import { readTopology } from '../storage/postgres/topology.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
 import { EpochChanged, RedisOutcomeUnknown, RedisUnavailable } from '../storage/redis/errors.ts';
@@ -39,13 +40,14 @@ type Counts = { -readonly [K in keyof Omit<ReconcileResult, 'partitions' | 'skip
  */
 export async function reconcile(deps: ReconcileDeps, signal: AbortSignal): Promise<ReconcileResult> {
   const topology = await readTopology(deps.db);
+  const installation = createInstallationReader(deps.db);
   const counts: Counts = { batches: 0, released: 0, queuedAgain: 0, forgotten: 0 };
   const skipped: string[] = [];
   if (topology === undefined) skipped.push('no API process has used this database yet');
   const partitions = topology?.partitions ?? 0;
   for (let partition = 0; partition < partitions; partition++) {
     try {
-      await reconcilePartition(deps, partition, { counts, skipped, signal });
+      await reconcilePartition(deps, partition, { installation, counts, skipped, signal });
     } catch (error) {
       const reason = passing(error);
       if (reason === undefined) throw error;
@@ -58,7 +60,12 @@ export async function reconcile(deps: ReconcileDeps, signal: AbortSignal): Promi
 async function reconcilePartition(
   { redis, temporal, environment, ...report }: ReconcileDeps,
   partition: number,
-  pass: { readonly counts: Counts; readonly skipped: string[]; readonly signal: AbortSignal },
+  pass: {
+    readonly installation: ReadInstallation;
+    readonly counts: Counts;
+    readonly skipped: string[];
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   const tell = (news: SweepNews) => {
     reportSweep(report, news);
@@ -66,6 +73,10 @@ async function reconcilePartition(
   };
   const deps = { redis, temporal, deadlineMs: environment.TEMPORAL_TIMEOUT_MS, tell };
   const epoch = await currentEpoch(redis, partition);
+  if (isForeign(epoch, await pass.installation())) {
+    pass.skipped.push(`${partitionName(partition)}: Redis holds the data of another Holdfast database`);
+    return;
+  }
   const olderThanMs = 2 * environment.SWEEP_INTERVAL_MS;
   let cursor = '0';
   for (let pages = 0; pages < MAX_PAGES; pages++) {

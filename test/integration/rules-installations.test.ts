@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { reconcile } from '../../activities/reconcile-index.ts';
 import { SettingsError } from '../../config/problem.ts';
 import { until } from '../../dev/until.ts';
 import { createDiscardWrites } from '../../service/discard-writes.ts';
@@ -172,6 +173,17 @@ describe('a process that was pointed at the Redis of another installation', () =
     expect(await other.raw.dump('hf:{p00}:state')).toEqual(before);
     expect(await redisOf(theirs)).toMatchObject({ ok: true });
     expect(await read(theirs)).toBe('"theirs"');
+  });
+
+  test('is not the worker’s to reconcile either', async () => {
+    await theirs.flusher.flush(within(20_000));
+    for (const [id, place] of Object.entries(await other.raw.hgetall('hf:{p00}:sent'))) {
+      await other.raw.hset('hf:{p00}:sent', id, place.replace(/ \d+$/, ' 1'));
+    }
+    expect(await reconcile(strayed.ctx, new AbortController().signal)).toMatchObject({
+      batches: 0,
+      skipped: ['p00: Redis holds the data of another Holdfast database'],
+    });
   });
 
   test('leaves the recovery to its owner, too', async () => {
