@@ -10,6 +10,10 @@ const CIPHER = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
+/** Whose batch it is cannot be told before it is decrypted. */
+const UNLESS_FOREIGN =
+  ', unless another Holdfast installation, which shares the Temporal namespace, encrypted it: then give each a namespace of its own';
+
 /** A random initialisation vector, the ciphertext, and the tag that tells whether somebody changed them. */
 export function encrypt(plain: Uint8Array, { key }: PayloadKey): Uint8Array {
   const iv = randomBytes(IV_BYTES);
@@ -31,7 +35,7 @@ export function decrypt(
   if (named === undefined) {
     throw new UnreadableBatch(
       `a payload is encrypted with the key ${name}, which this process does not have`,
-      'add that key to PAYLOAD_ENCRYPTION_KEYS of this process',
+      `add that key to PAYLOAD_ENCRYPTION_KEYS of this process${UNLESS_FOREIGN}`,
     );
   }
   try {
@@ -42,7 +46,7 @@ export function decrypt(
   } catch {
     throw new UnreadableBatch(
       `a payload that names the key ${name} cannot be decrypted with it`,
-      'give that name to the key it was encrypted with, in PAYLOAD_ENCRYPTION_KEYS of this process',
+      `give that name to the key it was encrypted with, in PAYLOAD_ENCRYPTION_KEYS of this process${UNLESS_FOREIGN}`,
     );
   }
 }

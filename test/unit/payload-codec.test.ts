@@ -88,3 +88,12 @@ test('a small payload that would inflate to a huge one is refused', async () => 
 function bombOf(bytes: number): Uint8Array {
   return deflateSync(Buffer.alloc(bytes));
 }
+
+test('who cannot decrypt a payload is told that another installation may have encrypted it', async () => {
+  const [written] = await codec(newKey('k')).encode([payload(1)]);
+  for (const known of [newKey('k'), newKey('other')]) {
+    await expect(codec(known).decode([written as Payload])).rejects.toMatchObject({
+      remedy: expect.stringMatching(/PAYLOAD_ENCRYPTION_KEYS.*another Holdfast installation.*namespace/),
+    });
+  }
+});
