@@ -87,7 +87,7 @@ function stuck(summary: Summary, down: readonly Dependency[]): Verdict {
   return {
     level: 'bad',
     sentence,
-    detail: `${waitingInWords(summary)}. Mend the cause, then retry: nothing is lost meanwhile.${besides}`,
+    detail: `${waitingInWords(summary)}. Mend the cause, then retry. ${safetyInWords(summary)}${besides}`,
     title: `${count(summary.batches.stuck)} stuck`,
     spoken: sentence,
   };
@@ -110,10 +110,20 @@ function heldUp(summary: Summary, down: readonly Dependency[]): Verdict {
   return {
     level: 'bad',
     sentence,
-    detail: `${waitingInWords(summary)}. Nothing is lost.${last}`,
+    detail: `${waitingInWords(summary)}. ${safetyInWords(summary)}${last}`,
     title: age === null ? 'waiting' : `waiting ${duration(age)}`,
     spoken: sentence,
   };
+}
+
+/** What waits is in Redis or Temporal: of one that did not answer nobody knows whether it lost its memory. */
+function safetyInWords({ pendingEntries, unknown }: Summary): string {
+  const asked = (name: Dependency['dependency']) => !unknown.some(({ dependency }) => dependency === name);
+  const redis = pendingEntries !== null && asked('redis');
+  const temporal = asked('temporal');
+  if (redis) return temporal ? 'Nothing is lost.' : 'Whether Temporal has what it was given is not known.';
+  if (temporal) return 'What is queued is safe; what Redis alone held is not known.';
+  return 'Whether Redis and Temporal have what they were given is not known.';
 }
 
 function persisted({ deadLetters, unknown }: Summary): Verdict {

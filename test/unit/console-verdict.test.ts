@@ -151,6 +151,29 @@ test('nobody is told that nothing is lost while Temporal does not know batches, 
   expect(verdictOf(alsoStuck, live, []).detail).toContain('2 batches are stuck: permission denied (42501).');
 });
 
+test.each([
+  ['PostgreSQL', {}, ['postgres'], /Nothing is lost\./],
+  [
+    'Redis',
+    { pendingEntries: null },
+    ['redis', 'postgres'],
+    /What is queued is safe; what Redis alone held is not known\./,
+  ],
+  ['Redis, in one partition', {}, ['redis'], /What is queued is safe/],
+  ['Temporal', {}, ['temporal'], /Whether Temporal has what it was given is not known\./],
+  ['either', { pendingEntries: null }, ['redis', 'temporal'], /Whether Redis and Temporal have what/],
+] as const)(
+  'that nothing is lost is said where it is known: without an answer of %s',
+  (_, about, from, says) => {
+    const unknown = from.map((dependency) => ({ dependency, problem: 'no answer' }));
+    for (const summary of [retrying, stuck]) {
+      const { level, detail } = verdictOf({ ...summary, ...about, unknown }, live, []);
+      expect([level, detail]).toEqual(['bad', expect.stringMatching(says)]);
+      expect(/nothing is lost/i.test(detail)).toBe(from[0] === 'postgres');
+    }
+  },
+);
+
 test('without an answer from the API nothing is claimed, whatever was known before', () => {
   expect(verdictOf(calm, lost, [])).toMatchObject({
     level: 'unknown',
