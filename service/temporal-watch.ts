@@ -30,6 +30,7 @@ export function createTemporalWatch({
   const { DIRECT_PERSIST_AFTER_MS, TEMPORAL_TIMEOUT_MS } = environment;
   const firstProbeMs = Math.min(FIRST_PROBE_MS, TEMPORAL_TIMEOUT_MS);
   let awaySince: number | undefined;
+  let reachedAt = Number.NEGATIVE_INFINITY;
   let triedAt = Number.NEGATIVE_INFINITY;
   let probing = false;
   let probeMs = firstProbeMs;
@@ -48,6 +49,7 @@ export function createTemporalWatch({
         const result = await work(probe ? probeMs : TEMPORAL_TIMEOUT_MS);
         if (awaySince !== undefined) log.info('Temporal is back');
         awaySince = undefined;
+        reachedAt = performance.now();
         probeMs = firstProbeMs;
         return result;
       } catch (error) {
@@ -55,8 +57,9 @@ export function createTemporalWatch({
           // One whose starts take longer than the first probe would else never be back.
           if (probe) probeMs = Math.min(2 * probeMs, TEMPORAL_TIMEOUT_MS);
           if (awaySince === undefined) {
-            // From when it was asked: one that hangs is noticed late, and writes wait meanwhile.
-            awaySince = began;
+            // From when it was asked: one that hangs is noticed late, and writes wait meanwhile. But not where it answered others
+            // since: then this attempt alone hung.
+            awaySince = Math.max(began, reachedAt);
             log.warn({ err: error }, 'Temporal cannot be reached: batches wait, then are persisted directly');
           }
         }

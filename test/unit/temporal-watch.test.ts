@@ -67,6 +67,25 @@ test('one batch at a time finds out whether Temporal is back: while it does, and
   expect(temporal.rests()).toBe(false);
 });
 
+test('an attempt that hung while others succeeded makes nobody give up: Temporal is away only since it last answered', async () => {
+  const temporal = watch();
+  const hangs = temporal
+    .attempt(async (deadlineMs) => {
+      await new Promise((resolve) => setTimeout(resolve, deadlineMs));
+      return await unreachable();
+    })
+    .catch(() => {});
+  for (let n = 0; n < 49; n++) {
+    await vi.advanceTimersByTimeAsync(100);
+    await temporal.attempt(async () => 'started');
+  }
+  await vi.advanceTimersByTimeAsync(100);
+  await hangs;
+  expect(temporal.givenUp()).toBe(false);
+  await vi.advanceTimersByTimeAsync(1_900);
+  expect(temporal.givenUp()).toBe(true);
+});
+
 test('what Temporal refuses for what it is says nothing about whether it is away', async () => {
   const temporal = watch();
   await expect(temporal.attempt(() => Promise.reject(new Error('too large')))).rejects.toThrow('too large');
