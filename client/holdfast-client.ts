@@ -1,4 +1,5 @@
 import { checkedAddress, checkedKey } from './address.ts';
+import { checkedDeadline, deadlineOf } from './deadline.ts';
 import { HoldfastClientError } from './holdfast-error.ts';
 import { type Request, type Sender, send } from './send.ts';
 import type {
@@ -14,14 +15,12 @@ import type {
 } from './types.ts';
 import { encoded, entityTag, jsonOf, sendable, versionIn } from './wire.ts';
 
-const DEFAULT_DEADLINE_MS = 15_000;
-
 export interface ClientOptions {
   /** Of the API, for example `http://127.0.0.1:8080`. */
   readonly url: string;
   /** An API key, where the server has any. */
   readonly key?: string | undefined;
-  /** For each call with all its repetitions, in ms. Default: 15,000. */
+  /** For each call with all its repetitions, in ms, above 0; `Infinity`: no limit. Default: 15,000. */
   readonly deadlineMs?: number | undefined;
   /** Default: the global one. */
   readonly fetch?: typeof fetch | undefined;
@@ -72,7 +71,7 @@ export interface Counters extends Entries<number, Receipt> {
 
 /**
  * A client of the HTTP API: small, on `fetch`, without state but its options.
- * @throws TypeError where the address or the key cannot be used.
+ * @throws TypeError where the address, the key or the deadline cannot be used.
  */
 export function createHoldfastClient({ url, key, deadlineMs, ...options }: ClientOptions): HoldfastClient {
   const sender: Sender = {
@@ -80,8 +79,9 @@ export function createHoldfastClient({ url, key, deadlineMs, ...options }: Clien
     key: checkedKey(key),
     fetch: options.fetch ?? fetch,
   };
+  const ofClient = checkedDeadline(deadlineMs);
   const call = (request: Request, { signal, deadlineMs: own }: CallOptions = {}) =>
-    send(sender, request, { signal, deadlineMs: own ?? deadlineMs ?? DEFAULT_DEADLINE_MS });
+    send(sender, request, { signal, deadlineMs: deadlineOf(own, ofClient) });
 
   async function write<R extends Receipt>(
     request: Omit<Request, 'effect'> & { readonly absolute: boolean },

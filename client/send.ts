@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { timerMs } from './deadline.ts';
 import { type ErrorCode, HoldfastClientError } from './holdfast-error.ts';
 import type { Problem } from './types.ts';
 
@@ -64,7 +65,7 @@ export async function send(
     const longest = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
     const pause = Math.max(retryAfterMs, longest * (0.5 + Math.random() / 2));
     if (!mayRepeat(request, error) || pause >= left) throw withDoubt(error, doubtful);
-    await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() =>
+    await sleep(timerMs(pause), undefined, signal === undefined ? {} : { signal }).catch(() =>
       signal?.throwIfAborted(),
     );
   }
@@ -97,7 +98,7 @@ async function attempt(
   leftMs: number,
 ): Promise<Answer | Failure> {
   signal?.throwIfAborted();
-  const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(leftMs)));
+  const timeout = AbortSignal.timeout(timerMs(Math.max(1, Math.ceil(leftMs))));
   try {
     const response = await fetchOf(url + path, {
       method,

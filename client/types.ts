@@ -38,7 +38,7 @@ export interface Entry<V> {
 export interface CallOptions {
   /** Ends the call. A write that was sent may happen all the same. */
   readonly signal?: AbortSignal | undefined;
-  /** For the call with all its repetitions, in ms. Default: that of the client. */
+  /** For the call with all its repetitions, in ms, above 0; `Infinity`: no limit. Default: that of the client. */
   readonly deadlineMs?: number | undefined;
 }
 

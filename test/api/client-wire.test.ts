@@ -50,6 +50,9 @@ test.each<[string, (client: ReturnType<typeof createHoldfastClient>) => unknown]
   ['a bigint', (c) => c.documents('carts').put('a', 1n)],
   ['a bigint in a patch', (c) => c.documents('carts').patch('a', { n: 1n })],
   ['a bigint in a batch', (c) => c.batch([{ op: 'put', collection: 'carts', key: 'a', value: 1n as never }])],
+  ['no time', (c) => c.documents('carts').get('a', { deadlineMs: 0 })],
+  ['a negative time', (c) => c.documents('carts').put('a', 1, { deadlineMs: -1 })],
+  ['a time NaN', (c) => c.counters('page-views').increment('a', 1, { deadlineMs: Number.NaN })],
   ['a version NaN', (c) => c.documents('carts').put('a', 1, { ifMatch: Number.NaN })],
 ])('what cannot be sent rejects, and nothing is sent: %s', async (_, call) => {
   let sent = 0;
@@ -72,4 +75,36 @@ test('a collection that can have no such name is a HoldfastClientError, too', ()
   const client = createHoldfastClient({ url: 'http://h' });
   expect(() => client.documents(HALF)).toThrow(HoldfastClientError);
   expect(() => client.counters(HALF)).toThrow(HoldfastClientError);
+});
+
+test.each([0, -1, Number.NaN])('no client is made with the deadline %d', (deadlineMs) => {
+  expect(() => createHoldfastClient({ url: 'http://h', deadlineMs })).toThrow(/deadlineMs must be above 0/);
+});
+
+test.each([2 ** 31, 3e9, Number.MAX_VALUE, Number.POSITIVE_INFINITY])(
+  'a deadline of %d ms is not over at once, though no timer waits for so long',
+  async (deadlineMs) => {
+    const slow: typeof fetch = async (_, init) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      init?.signal?.throwIfAborted();
+      return new Response('1', { headers: { etag: '"5"' } });
+    };
+    const entry = { value: 1, version: 5 };
+    const patient = createHoldfastClient({ url: 'http://h', fetch: slow, deadlineMs });
+    expect(await patient.documents('carts').get('a')).toEqual(entry);
+    const client = createHoldfastClient({ url: 'http://h', fetch: slow });
+    expect(await client.documents('carts').get('a', { deadlineMs })).toEqual(entry);
+  },
+);
+
+test('where there is no deadline, a Retry-After that no timer waits for is not tried again at once', async () => {
+  let sent = 0;
+  const busy = (async () => {
+    sent += 1;
+    return new Response(null, { status: 503, headers: { 'retry-after': '9999999' } });
+  }) as typeof fetch;
+  const client = createHoldfastClient({ url: 'http://h', fetch: busy, deadlineMs: Number.POSITIVE_INFINITY });
+  const signal = AbortSignal.timeout(100);
+  await expect(client.documents('carts').get('a', { signal })).rejects.toThrow(DOMException);
+  expect(sent).toBe(1);
 });
