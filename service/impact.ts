@@ -17,8 +17,9 @@ const ALONE = {
   redis:
     'Documents are written straight to PostgreSQL, slowly; write-behind counters and conditional writes are refused; reads are merged from workflows and PostgreSQL.',
   postgres:
-    'Write-through writes are refused; write-behind writes are queued; reads are answered from the cache and the queue.',
-  temporal: 'Write-behind writes are persisted directly; reads that miss the cache may be refused.',
+    'Write-through writes are refused; write-behind writes are queued, but for those with a new Idempotency-Key and, of entries that are not cached, increments, PATCH and conditional ones: they are refused; reads are answered from the cache and the queue.',
+  temporal:
+    'Write-behind writes are persisted directly; reads that miss the cache may be refused, and so may increments, PATCH and conditional writes that do.',
 } as const;
 
 const REDIS_REFUSES =
@@ -49,7 +50,7 @@ function ofSeveral(down: ReadonlySet<Name>): string | undefined {
     return 'Without Redis and Temporal, all writes are refused; collections that are written through are read from PostgreSQL, other reads are refused.';
   }
   if (down.has('postgres') && down.has('temporal')) {
-    return 'Without PostgreSQL and Temporal, write-through writes are refused; write-behind writes stay in Redis, acknowledged as cached, as long as it has room, and are refused then; reads are answered from what Redis holds, others are refused.';
+    return 'Without PostgreSQL and Temporal, write-through writes are refused; write-behind writes stay in Redis, acknowledged as cached, as long as it has room, and are refused then, at once those with a new Idempotency-Key and, of entries that are not cached, increments, PATCH and conditional ones; reads are answered from what Redis holds, others are refused.';
   }
   return undefined;
 }

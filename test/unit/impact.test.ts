@@ -40,6 +40,20 @@ test.each([
   }
 });
 
+test.each([
+  [
+    ['postgres'],
+    /with a new Idempotency-Key.* not cached, increments, PATCH and conditional ones: they are refused/,
+  ],
+  [['temporal'], /refused, and so may increments, PATCH and conditional writes/],
+  [
+    ['postgres', 'temporal'],
+    /with a new Idempotency-Key.* not cached, increments, PATCH and conditional ones/,
+  ],
+] as const)('with %j down, the writes that would have to look there are named', (down, says) => {
+  expect(told(down)).toEqual(down.map(() => expect.stringMatching(says)));
+});
+
 test('of workers nothing is claimed that something else prevents', () => {
   expect(told(['workers', 'temporal'])[0]).toMatch(/^Whether workers run is not known/);
   for (const other of ['redis', 'postgres'] as const) {
