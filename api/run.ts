@@ -14,13 +14,16 @@ import { createApiServer, endConnections, stopServer } from './server.ts';
 /** With the delay before them below the 10 s that supervisors commonly wait between the first signal and the last, in ms. */
 const FINISH_REQUESTS_MS = 5_000;
 const CLOSE_SERVICE_MS = 3_000;
+/** Kept back from it, where there is tracing, for whoever stops that afterwards, so that the whole takes no longer. */
+const SEND_TRACES_MS = 1_000;
 
 export interface RunningApi {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   /**
    * Turns `/readyz` to 503 and ends each connection with its next answer; after SHUTDOWN_DELAY_MS takes no new connections,
-   * finishes the requests under way, flushes what is staged and closes all connections. Takes at most 8 s after the delay.
+   * finishes the requests under way, flushes what is staged and closes all connections. Takes at most 8 s after the delay; with
+   * tracing 7 s, and the second until then is for sending the last traces.
    */
   stop(): Promise<void>;
 }
@@ -78,7 +81,8 @@ export async function runApi({
       endConnections(server);
       await sleep(environment.SHUTDOWN_DELAY_MS);
       await stopServer(server, FINISH_REQUESTS_MS);
-      await holdfast.close(performance.now() + CLOSE_SERVICE_MS);
+      const closeMs = tracing === undefined ? CLOSE_SERVICE_MS : CLOSE_SERVICE_MS - SEND_TRACES_MS;
+      await holdfast.close(performance.now() + closeMs);
     },
   };
 }

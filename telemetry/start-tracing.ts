@@ -8,7 +8,7 @@ type Endpoints = Pick<
   'OTEL_EXPORTER_OTLP_ENDPOINT' | 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT' | 'OTEL_SDK_DISABLED'
 >;
 
-/** Tracing that was started, until `stop`, which sends what is left and takes a second at most. */
+/** Tracing that was started, until `stop`, which sends what is left and takes a second at most: api/run.ts counts on that. */
 export interface Started<T> {
   readonly tracing: T;
   /** The trace under way, for log lines. */

@@ -4,6 +4,7 @@ import { runApi } from '../../api/run.ts';
 import { stopServer } from '../../api/server.ts';
 import { readEnvironment } from '../../config/environment.ts';
 import { createApiMetrics } from '../../telemetry/api-metrics.ts';
+import type { Tracing } from '../../telemetry/tracing.ts';
 import { door } from '../support/door.ts';
 import { createFakeHoldfast } from '../support/fake-holdfast.ts';
 import { problemOf, startApi } from './fixture.ts';
@@ -206,6 +207,26 @@ test('a running API says where it listens, and closes Holdfast when it stops', a
   await api.stop();
   expect(holdfast.closed).toBe(true);
 });
+
+test.each([
+  ['', undefined, 3_000],
+  [
+    ' with tracing, whose last traces are sent afterwards for up to 1 s',
+    { detached: (work) => work() } as Tracing,
+    2_000,
+  ],
+] as const)(
+  'what closing Holdfast may take keeps a stop within 8 s of its delay%s',
+  async (_, tracing, ms) => {
+    const holdfast = createFakeHoldfast();
+    const environment = readEnvironment({ PORT: '0', SHUTDOWN_DELAY_MS: '0' });
+    const metrics = createApiMetrics({ process: false, partitions: 1 });
+    const log = pino({ level: 'silent' });
+    await (await runApi({ environment, holdfast, keys: [], metrics, tracing, log })).stop();
+    expect(holdfast.closedWithinMs).toBeLessThanOrEqual(ms);
+    expect(holdfast.closedWithinMs).toBeGreaterThan(ms - 500);
+  },
+);
 
 test('a port in use is one clear line, and Holdfast is closed again', async () => {
   const { port } = await startApi();

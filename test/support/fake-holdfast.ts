@@ -72,6 +72,8 @@ export interface FakeHoldfast extends Holdfast {
   readonly calls: FakeCall[];
   readonly entries: Map<string, EntryState>;
   readonly closed: boolean;
+  /** How long closing might have taken. */
+  readonly closedWithinMs: number | undefined;
   /** Runs before each use case: may throw, or hold it up. */
   before: (call: FakeCall) => void | Promise<void>;
   /** What reads say beside the value. */
@@ -95,13 +97,14 @@ export function createFakeHoldfast({
   readonly rateLimits?: RateLimits;
 } = {}): FakeHoldfast {
   let version = 1_790_000_000_000_000;
-  const fake: FakeHoldfast & { closed: boolean } = {
+  const fake: FakeHoldfast & { closed: boolean; closedWithinMs: number | undefined } = {
     collections,
     rateLimits,
     payloads: createPayloads(readEnvironment({})),
     calls: [],
     entries: new Map(),
     closed: false,
+    closedWithinMs: undefined,
     before: () => {},
     found: { source: 'cache', stored: false },
     degraded: false,
@@ -210,8 +213,9 @@ export function createFakeHoldfast({
     },
     health: async () => fake.dependencies,
     figures: async () => ({ dependencies: fake.dependencies, partitions: [] }),
-    async close() {
+    async close(deadlineAt) {
       fake.closed = true;
+      fake.closedWithinMs = deadlineAt - performance.now();
     },
   };
   return fake;
