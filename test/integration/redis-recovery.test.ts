@@ -89,6 +89,15 @@ describe('the epoch', () => {
     expect(await epochOf(p.partition)).toBeUndefined();
     await expect(p.put('a', '1')).rejects.toMatchObject({ current: '' });
   });
+
+  test('of a state that an older version wrote is told from another memory once something was sealed', async () => {
+    const p = await openPartition(redis);
+    await redis.raw.hdel(p.keys.state, 'replid', 'newest_from');
+    await p.put('a', '1');
+    await p.seal();
+    expect(await redis.raw.hget(p.keys.state, 'replid')).toBe((await identity()).split(' ')[1]);
+    expect(await redis.raw.hget(p.keys.state, 'newest_from')).toMatch(/^\d+$/);
+  });
 });
 
 describe('the lock', () => {
@@ -132,6 +141,19 @@ describe('the lock', () => {
     await until(async () => (await lock(p.partition, 'three')).outcome === 'locked', {
       what: 'the lock to expire',
     });
+  });
+
+  test('lists a counter that was deleted as well: its row decides what counts', async () => {
+    const p = await openPartition(redis);
+    await p.setCounter('c', '1');
+    staged(await p.add('c', 1));
+    await stageWrite(
+      redis.store,
+      { collection: 'hits', key: 'c', kind: 'counter', value: null },
+      p.options(),
+    );
+    const { counters } = await locked(p.partition);
+    expect(counters).toEqual(['hits/c']);
   });
 
   test('lists the counters of batches that survived, and no documents', async () => {

@@ -18,7 +18,7 @@ local counters, keyed = {}, {}
 local function collect(content)
   for i = 1, #content, 2 do
     local version, tag, plus = string.match(content[i + 1], '^(%d+) (%a)(%+?)')
-    if tag == 'c' then counters[#counters + 1] = content[i] end
+    if string.lower(tag) == 'c' then counters[#counters + 1] = content[i] end
     if plus == '+' then keyed[#keyed + 1], keyed[#keyed + 2] = content[i], version end
   end
 end

@@ -8,7 +8,7 @@
 -- Answers {'sealed', batch id, slot, now, {entry id, mutation, …}, closed batches that are left} | {'wait', µs}: gather on | {'none'}: nothing staged |
 --       {'full'}: no slot is free | {'epoch', current}
 -- @use closing
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'number', 'count', 'since', 'clock')
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id', 'number', 'count', 'since', 'clock', 'replid')
 local wrong = wrong_epoch(ARGV[1], s[1], s[2])
 if wrong then return wrong end
 local queued = redis.call('LLEN', KEYS[4])
@@ -35,7 +35,9 @@ if queued == 0 then
 end
 local id = redis.call('LPOP', KEYS[4])
 local slot = redis.call('LPOP', KEYS[6])
--- A state that an older version wrote has none: from here on what is staged is known to be the newest.
+-- A state that an older version wrote has neither: from here on what is staged is known to be the newest, and another memory
+-- under the same run_id is seen.
 redis.call('HSETNX', KEYS[1], 'newest_from', s[6])
+if not s[7] then redis.call('HSET', KEYS[1], 'replid', id_in(server_info(), 'master_replid:')) end
 redis.call('HSET', KEYS[5], id, slot .. ' sealed ' .. digits(now))
 return { 'sealed', id, slot, now, cmsgpack.unpack(redis.call('HGET', KEYS[3], id)), redis.call('LLEN', KEYS[4]) }
