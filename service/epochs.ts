@@ -28,8 +28,8 @@ export interface Epochs {
   /**
    * Runs `work` in the current epoch. Where a script finds another epoch, it certainly changed nothing, so `work` runs
    * again in the new one, after a recovery if it must be; requests wait for that within their deadline.
-   * @throws HoldfastError dependency-unavailable (also where Redis holds another installation's data) or deadline-exceeded; RedisUnavailable where Redis cannot be asked for the
-   *   epoch; and whatever `work` throws.
+   * @throws HoldfastError dependency-unavailable (also where Redis holds another installation's data) or deadline-exceeded;
+   *   RedisUnavailable where Redis cannot be asked for the epoch; and whatever `work` throws.
    */
   use<T>(partition: number, deadlineAt: number, work: (epoch: Epoch) => Promise<T>): Promise<T>;
   /** Notes what a script answered: the clock of a later epoch must be above it. */
