@@ -1,5 +1,6 @@
 import { type Epoch, type Installation, installationOf } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
+import { EpochChanged } from '../storage/redis/errors.ts';
 import { type PartitionOverview, partitionOverview } from '../storage/redis/overview.ts';
 import { currentEpoch } from '../storage/redis/recover.ts';
 import type { Context } from './context.ts';
@@ -45,6 +46,13 @@ export async function ownEpoch(ctx: Context, partition: number): Promise<Epoch |
 
 /** As {@link partitionOverview}. @throws ForeignRedis; and as that does. */
 export async function ownOverview(ctx: Context, partition: number): Promise<PartitionOverview> {
-  await ownEpoch(ctx, partition);
-  return await partitionOverview(ctx.redis, partition);
+  try {
+    const overview = await partitionOverview(ctx.redis, partition);
+    requireOwn(ctx, overview.epoch);
+    return overview;
+  } catch (error) {
+    // Where the state is not valid, whose it is must be asked.
+    if (error instanceof EpochChanged) await ownEpoch(ctx, partition);
+    throw error;
+  }
 }
