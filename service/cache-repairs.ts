@@ -1,18 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GATHER_MS } from '../config/cache-repair.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
+import { noteWrittenAround } from '../storage/postgres/written-around.ts';
 import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { startCacheRepair } from '../storage/temporal/start-cache-repair.ts';
 import { COMMIT_MARGIN_MS } from './block.ts';
 import type { Context } from './context.ts';
+import { suspicionMs } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
 
 /** One workflow tells Redis of at most so many entries. */
 const MAX_ENTRIES = 500;
-/**
- * Orders of a partition gather for so long, in ms. Each workflow tries again and again until Redis is back, on the queue that
- * carries the batches: with one for each write, an outage would leave tens of thousands.
- */
-export const GATHER_MS = 1_000;
 /** Past this many untold entries of a partition, further ones are left to their workflows. */
 const MAX_UNTOLD = 10_000;
 const TELL_PAUSE_MS = 50;
@@ -28,8 +26,9 @@ interface Waiting {
 
 export interface CacheRepairs {
   /**
-   * Makes sure that Redis will be told of a write around it that does not begin to commit past `deadline` (ms since 1970);
-   * resolves once Temporal has the order, up to `GATHER_MS` and one call later. The write must not commit before.
+   * Makes sure that Redis will be told of a write around it that does not begin to commit past `deadline` (ms since 1970), and
+   * that whoever starts until then knows of it; resolves once Temporal has the order and PostgreSQL the note, up to `GATHER_MS`
+   * and one call later. The write must not commit before.
    * @throws TemporalUnreachable, errors of PostgreSQL: then the write must not happen.
    */
   announce(partition: number, entry: EntryVersion, deadline: number): Promise<void>;
@@ -108,13 +107,15 @@ export function createCacheRepairs(ctx: Context): CacheRepairs {
         entries.push(entry);
       }
     },
-    announce(partition, entry, deadline) {
-      return new Promise((resolve, reject) => {
+    async announce(partition, entry, deadline) {
+      const ordered = new Promise<void>((resolve, reject) => {
         const queue = queues.get(partition) ?? [];
         queues.set(partition, queue);
         queue.push({ entry, deadline, resolve, reject });
         void drain(partition);
       });
+      const noted = noteWrittenAround(ctx.db, partition, (Date.now() + suspicionMs(ctx)) * 1_000);
+      await Promise.all([ordered, noted]);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { GATHER_MS } from '../config/cache-repair.ts';
 import { entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
@@ -12,13 +13,11 @@ import {
   showDeadLetter,
 } from '../storage/postgres/dead-letters.ts';
 import { retryDeadLetter } from '../storage/postgres/retry-dead-letter.ts';
-import { noteWrittenAround } from '../storage/postgres/written-around.ts';
-import { type CacheRepairs, GATHER_MS } from './cache-repairs.ts';
+import type { CacheRepairs } from './cache-repairs.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, remainingMs } from './deadline.ts';
 import { decisionFailure, lockTimeoutMs } from './decision.ts';
 import type { Operations } from './operations.ts';
-import { suspicionMs } from './suspicion.ts';
 import { unavailable } from './trouble.ts';
 
 /** What is decided about writes that PostgreSQL refused. */
@@ -55,11 +54,7 @@ export function createDeadLetters(
         const budgetMs = Math.min(GATHER_MS + POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt));
         deadline = Math.floor(Date.now() + budgetMs);
         // It goes around Redis, which may hold older copies.
-        const announced = Promise.all([
-          repairs.announce(partition, letter, deadline),
-          noteWrittenAround(ctx.db, partition, (Date.now() + suspicionMs(ctx)) * 1_000),
-        ]);
-        await beforeDeadline(announced, deadlineAt);
+        await beforeDeadline(repairs.announce(partition, letter, deadline), deadlineAt);
       } catch (error) {
         throw unavailable(error);
       }

@@ -1,3 +1,4 @@
+import { GATHER_MS } from '../config/cache-repair.ts';
 import { crashPoint } from '../config/crash-points.ts';
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
@@ -7,8 +8,7 @@ import type { Version } from '../domain/version.ts';
 import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
-import { noteWrittenAround } from '../storage/postgres/written-around.ts';
-import { type CacheRepairs, GATHER_MS } from './cache-repairs.ts';
+import type { CacheRepairs } from './cache-repairs.ts';
 import { type Committed, type CommitWork, commitInTime, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
@@ -16,7 +16,6 @@ import type { WriteOptions } from './holdfast.ts';
 import type { Receipt } from './receipt.ts';
 import { replayedReceipt } from './replay.ts';
 import type { SlotLookups } from './slots.ts';
-import { suspicionMs } from './suspicion.ts';
 import { outcomeUnknown, unavailable } from './trouble.ts';
 
 const TRIES = 3;
@@ -83,7 +82,6 @@ export function createDirectWrites(
       // Given up here, the order may still be given: then an entry is dropped from the cache for nothing.
       const announced = Promise.all([
         repairs.announce(partition, { ...ref, version }, deadline),
-        noteWrittenAround(db, partition, (Date.now() + suspicionMs(ctx)) * 1_000),
         passedBy(passed, options.deadlineAt),
       ]);
       await beforeDeadline(announced, options.deadlineAt);

@@ -1,8 +1,7 @@
-import { NEXT_TRY_MS } from '../config/cache-repair.ts';
+import { GATHER_MS, NEXT_TRY_MS } from '../config/cache-repair.ts';
 import type { Version } from '../domain/version.ts';
 import { writtenAroundUntil } from '../storage/postgres/written-around.ts';
 import { COMMIT_MARGIN_MS } from './block.ts';
-import { GATHER_MS } from './cache-repairs.ts';
 import type { Context } from './context.ts';
 
 /** How long after this process others may find Redis again, and write around it until then. */

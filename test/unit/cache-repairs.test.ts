@@ -1,9 +1,13 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { GATHER_MS } from '../../config/cache-repair.ts';
 import { until } from '../../dev/until.ts';
 import { COMMIT_MARGIN_MS } from '../../service/block.ts';
-import { createCacheRepairs, GATHER_MS } from '../../service/cache-repairs.ts';
+import { createCacheRepairs } from '../../service/cache-repairs.ts';
 import type { Context } from '../../service/context.ts';
 import type { CacheRepairInput } from '../../workflows/messages.ts';
+
+// PostgreSQL takes every note.
+vi.mock('../../storage/postgres/written-around.ts', () => ({ noteWrittenAround: async () => {} }));
 
 const environment = { CLOCK_TOLERANCE_MS: 100, POSTGRES_TIMEOUT_MS: 3_000, TEMPORAL_TIMEOUT_MS: 1_000 };
 const installation = async () => 'abcdef01';
