@@ -143,11 +143,8 @@ test('rule 18: without Redis a conditional write of write-behind is refused and 
   expect(await rowsOf(part)).toEqual([]);
 });
 
-test('a commit that PostgreSQL holds up for longer than the block is seen moments after it', async () => {
-  const part = await world.part({ POSTGRES_TIMEOUT_MS: '500' });
-  const { db } = part.ctx;
-  await part.through.write(ORDERS, 'k', '"former"', options());
-  // As where a standby must confirm it and does not: PostgreSQL does not time a commit.
+/** Holds up every commit of an update, as where a standby must confirm it and does not: PostgreSQL does not time a commit. */
+async function holdUpCommits({ ctx: { db } }: Part): Promise<() => Promise<unknown>> {
   await sql`CREATE TABLE held_up ()`.execute(db);
   await sql`INSERT INTO held_up DEFAULT VALUES`.execute(db);
   await sql`CREATE FUNCTION wait_for_standby() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -157,6 +154,13 @@ test('a commit that PostgreSQL holds up for longer than the block is seen moment
     END $$`.execute(db);
   await sql`CREATE CONSTRAINT TRIGGER wait_for_standby AFTER UPDATE ON documents
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_for_standby()`.execute(db);
+  return () => sql`DELETE FROM held_up`.execute(db);
+}
+
+test('a commit that PostgreSQL holds up for longer than the block is seen moments after it', async () => {
+  const part = await world.part({ POSTGRES_TIMEOUT_MS: '500' });
+  await part.through.write(ORDERS, 'k', '"former"', options());
+  const goOn = await holdUpCommits(part);
   const latter = part.through.write(ORDERS, 'k', '"latter"', options());
   await expect(latter).rejects.toMatchObject({ code: 'outcome-unknown' });
   // The block is over, and the former value is read and cached.
@@ -169,9 +173,21 @@ test('a commit that PostgreSQL holds up for longer than the block is seen moment
     state: { value: '"former"' },
     stored: true,
   });
-  await sql`DELETE FROM held_up`.execute(db);
+  await goOn();
   await vi.waitFor(async () => expect(await currentValue()).toBe('"latter"'), 15_000);
   // A write that is known to have ended leaves nothing in doubt.
   await part.through.write(ORDERS, 'k', '"last"', options());
   expect(await world.raw.exists(blocks)).toBe(0);
+});
+
+test('a commit that answers after its request was given up ends its block, and its value is cached', async () => {
+  const part = await world.part();
+  await part.through.write(ORDERS, 'k', '"former"', options());
+  const goOn = await holdUpCommits(part);
+  const latter = part.through.write(ORDERS, 'k', '"latter"', { deadlineAt: within(1_000) });
+  await expect(latter).rejects.toMatchObject({ code: 'outcome-unknown' });
+  expect(await world.raw.exists('hf:{p00}:blocks')).toBe(1);
+  await goOn();
+  await vi.waitFor(async () => expect(await copyOf('k')).toContain('"latter"'), 10_000);
+  expect(await world.raw.exists('hf:{p00}:blocks')).toBe(0);
 });
