@@ -58,7 +58,7 @@ test('an adopted batch is persisted under the new epoch, and not under the one a
 
 test('a refused batch stays refused, and is not adopted later', async () => {
   const batch = batchOf([put('a', 2, '1')]);
-  const fine = batchOf([put('b', 2, '1')]);
+  const fine = batchOf([put('b', 2, '1')], '1-a');
   await replace('0-0', '1-a');
   expect(await persistBatch(fixture.db, batch)).toEqual({ outcome: 'refused' });
   expect(await persistBatch(fixture.db, batch)).toEqual({ outcome: 'refused' });
@@ -69,7 +69,29 @@ test('a refused batch stays refused, and is not adopted later', async () => {
     fixture.db,
   );
   expect(await persistBatch(fixture.db, batch)).toEqual({ outcome: 'refused' });
+  expect(await replace('2-b', '3-c', [batch.id])).toEqual({ clock: 0, refused: [batch.id] });
   expect(await row('a')).toBeUndefined();
+});
+
+test('a batch that came after a recovery had asked its slot is refused by the next one, as a worker would, and for good', async () => {
+  const [seen, late] = [batchOf([put('a', 2, '1')]), batchOf([put('b', 2, '1')])];
+  await replace('0-0', '1-a', [seen.id]);
+  const young = batchOf([put('c', 4, '1')], '1-a');
+  expect(await replace('1-a', '2-b', [seen.id, late.id, young.id])).toEqual({ clock: 0, refused: [late.id] });
+  expect(await persistBatch(fixture.db, late)).toEqual({ outcome: 'refused' });
+  for (const batch of [seen, young]) {
+    expect(await persistBatch(fixture.db, batch)).toMatchObject({ outcome: 'persisted' });
+  }
+  expect(await replace('2-b', '3-c', [late.id])).toEqual({ clock: 4, refused: [late.id] });
+});
+
+test('a batch of another installation is none that a recovery refuses', async () => {
+  const { rows } = await sql<{ id: string }>`SELECT id FROM installation`.execute(fixture.db);
+  const named = (installation: string) => batchOf([put('a', 2, '1')], `1-${installation}aaaaaaaa`);
+  const theirs = named('0'.repeat(8));
+  const ours = named(rows[0]!.id);
+  await replace('0-0', '2-b');
+  expect(await replace('2-b', '3-c', [theirs.id, ours.id])).toEqual({ clock: 0, refused: [ours.id] });
 });
 
 test('after PostgreSQL went back to an earlier epoch, a batch of a later one waits until a recovery adopts it', async () => {
@@ -99,7 +121,7 @@ test('of recoveries that saw the same epoch exactly one replaces the fence', asy
 });
 
 test('a replacement whose answer was lost may be repeated', async () => {
-  const [refused, fine] = [batchOf([put('a', 2, '1')]), batchOf([put('b', 2, '1')])];
+  const [refused, fine] = [batchOf([put('a', 2, '1')]), batchOf([put('b', 2, '1')], '1-a')];
   await replace('0-0', '1-a');
   await persistBatch(fixture.db, refused);
   const first = await replace('1-a', '2-b', [refused.id, fine.id]);

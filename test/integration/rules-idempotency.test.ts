@@ -15,7 +15,7 @@ import {
   type World,
   within,
 } from './rules-fixture.ts';
-import { recordDiscard } from './rules-steps.ts';
+import { recordDiscard, sealOnly } from './rules-steps.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -169,6 +169,25 @@ test('a discarded increment in Temporal counts once where a later one that rests
   await world.restartWithData();
   expect(await part.behind.increment(VIEWS, 'k', 5, keyed('k1'))).toMatchObject({ replayed: true, value: 5 });
   expect(await textOf(part)).toBe('6');
+});
+
+test('rule 15: an increment in a batch that came after a recovery had asked its slot is free to be executed, also where no worker has looked at it before the next recovery', async () => {
+  const [late, other] = [await world.part(), await world.part({}, { alive: true })];
+  await late.behind.increment(VIEWS, 'k', 10, keyed('k1'));
+  await late.flusher.flush(within(20_000));
+  await late.behind.increment(VIEWS, 'k', 1, keyed('k2'));
+  const sealed = await sealOnly(late);
+  await world.raw.flushall();
+  await epochOf(other);
+  await late.offers.offer(sealed);
+  expect((await other.behind.increment(VIEWS, 'k', 5, keyed('k3', 'queued'))).value).toBe(15);
+  await world.raw.flushall();
+  const again = await other.behind.increment(VIEWS, 'k', 1, keyed('k2'));
+  expect(again.replayed).toBeUndefined();
+  expect(again.value).toBe(16);
+  await world.withWorker(() => other.behind.increment(VIEWS, 'k', 1, keyed('k2', 'persisted')));
+  await world.raw.flushall();
+  expect(await textOf(other)).toBe('16');
 });
 
 test('rule 16: while PostgreSQL cannot be asked, a write with a new key does not happen, and one that is known is answered', async () => {
