@@ -2,7 +2,13 @@ import { entryId, parseEntryId } from '../domain/entry.ts';
 import { versionName } from '../domain/mutation.ts';
 import type { Version } from '../domain/version.ts';
 import { decisionsOn } from '../storage/postgres/decisions.ts';
-import type { RecoveredMutation, SetAsideWrite } from '../storage/redis/recover.ts';
+import { readEntries } from '../storage/postgres/read-entry.ts';
+import type {
+  RecoveredMutation,
+  RecoveryLock,
+  SetAsideWrite,
+  SurvivorRow,
+} from '../storage/redis/recover.ts';
 import type { OccupiedSlot } from '../storage/temporal/read-slots.ts';
 import type { Context } from './context.ts';
 
@@ -54,4 +60,35 @@ export async function partSetAside(
     }
   }
   return { pending, setAside };
+}
+
+/**
+ * The rows that what survived in Redis is held against (rule 17): of counters always.
+ *
+ * Of documents with idempotency records where Redis was left for another one (its epoch is not the fence's), and is used again.
+ * What the row has was written without them, so they are gone, and their records would say that they happened. In the
+ * Redis that is still in use a later write takes the records of the earlier ones along, and what went around Redis came
+ * after them: there a document counts, overwritten or not.
+ *
+ * A recovery that died after it had replaced the fence looks the same. Then a PUT that was overwritten around Redis
+ * meanwhile is executed again where it is repeated.
+ * @throws errors of PostgreSQL
+ */
+export async function rowsOfSurvivors(
+  { db }: Context,
+  survivors: Pick<Extract<RecoveryLock, { outcome: 'locked' }>, 'counters' | 'keyed'>,
+  { left }: { readonly left: boolean },
+): Promise<SurvivorRow[]> {
+  const counters = new Set(survivors.counters);
+  const counterRows = await readEntries(db, 'counter', [...counters].map(parseEntryId));
+  const rows = counterRows.map((row) => ({ id: entryId(row), version: row.version }));
+  const documents = new Set(
+    left ? survivors.keyed.map(({ id }) => id).filter((id) => !counters.has(id)) : [],
+  );
+  if (documents.size === 0) return rows;
+  const found = await readEntries(db, 'document', [...documents].map(parseEntryId));
+  const versions = new Map(found.map((row) => [entryId(row), row.version]));
+  // Where there is no row, persisting ignores what is not above the prune floor. Read after the rows: pruning raises it.
+  const { floor } = await decisionsOn(db, []);
+  return [...rows, ...[...documents].map((id) => ({ id, version: versions.get(id) ?? floor }))];
 }

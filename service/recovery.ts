@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '../config/crash-points.ts';
-import { entryId, parseEntryId } from '../domain/entry.ts';
 import { type Epoch, FIRST_EPOCH, nextEpoch } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import type { Version } from '../domain/version.ts';
 import { readDraining } from '../storage/postgres/draining.ts';
 import { readFence, replaceFence } from '../storage/postgres/fence.ts';
-import { readEntries } from '../storage/postgres/read-entry.ts';
 import {
   currentEpoch,
   installEpoch,
@@ -17,7 +15,7 @@ import {
 import { blockMs } from './block.ts';
 import type { Context } from './context.ts';
 import { requireOwn } from './own-redis.ts';
-import { partSetAside } from './recovered.ts';
+import { partSetAside, rowsOfSurvivors } from './recovered.ts';
 import { occupiedSlots } from './slots.ts';
 import { epochRandom, uniqueToken } from './tokens.ts';
 
@@ -91,7 +89,7 @@ export async function recoverPartition(
     crashPoint('after-fence');
     const adopted = slots.filter((slot) => !replaced.refused.includes(slot.batchId));
     const { pending, setAside } = await partSetAside(ctx, adopted, lock.keyed);
-    const counterRows = await readEntries(ctx.db, 'counter', [...new Set(lock.counters)].map(parseEntryId));
+    const rows = await rowsOfSurvivors(ctx, lock, { left: lock.oldEpoch !== fence.epoch });
 
     const known = adopted
       .flatMap(({ mutations }) => mutations)
@@ -107,7 +105,7 @@ export async function recoverPartition(
       adopted,
       pending,
       setAside,
-      counterRows: counterRows.map((row) => ({ id: entryId(row), version: row.version })),
+      rows,
       drain: await readDraining(ctx.db),
     });
     if (!installed) {

@@ -111,6 +111,12 @@ export interface SetAsideWrite {
   readonly records?: string | undefined;
 }
 
+/** The version of the row of an entry that survived in Redis: at or below it, what survived is dropped with its records. */
+export interface SurvivorRow {
+  readonly id: string;
+  readonly version: Version;
+}
+
 export interface RecoveredPartition {
   readonly token: string;
   readonly identity: string;
@@ -123,8 +129,8 @@ export interface RecoveredPartition {
   readonly pending: readonly RecoveredMutation[];
   /** Writes that will never reach their rows; with batch and records where these are not among `pending`. */
   readonly setAside: readonly SetAsideWrite[];
-  /** Versions of the rows of counters that survived in Redis. */
-  readonly counterRows: readonly { readonly id: string; readonly version: Version }[];
+  /** Rows that entries which survived in Redis are held against. */
+  readonly rows: readonly SurvivorRow[];
   readonly drain: DrainDecision;
 }
 
@@ -158,8 +164,8 @@ export async function installEpoch(
       recovered.blockMs * 1_000,
       recovered.adopted.map((batch) => `${batch.slot} ${batch.batchId} ${batch.runId}`).join('\n'),
       encodeDecision(recovered.drain),
-      recovered.counterRows.length,
-      ...recovered.counterRows.flatMap((row) => [row.id, row.version]),
+      recovered.rows.length,
+      ...recovered.rows.flatMap((row) => [row.id, row.version]),
       ...recovered.setAside.flatMap(({ id, version, batchId = '', records = '' }) => [
         ...[id, version, batchId, records],
       ]),

@@ -203,7 +203,7 @@ test('a recovery drops a surviving counter together with its records where the r
   const { version } = staged(await add(p, 'c', once('k1')));
   await redis.raw.hset(p.keys.state, 'run_id', 'f'.repeat(40));
   const epoch = await recoverPartition(redis.store, p.partition, {
-    counterRows: [{ id: 'hits/c', version: version + 2 }],
+    rows: [{ id: 'hits/c', version: version + 2 }],
   });
   await p.setCounter('c', '0').catch(() => {});
   expect(await p.add('c', 1, { once: once('k1'), epoch })).toMatchObject({ outcome: 'check' });

@@ -438,7 +438,7 @@ async function take(
           })),
         ),
         setAside: [],
-        counterRows: known,
+        rows: known,
         drain: { sequence: 0, draining: false },
       });
       expect(installed).toBe(true);

@@ -62,7 +62,7 @@ const recovered = (over: Partial<RecoveredPartition> & Pick<RecoveredPartition, 
   adopted: [],
   pending: [],
   setAside: [],
-  counterRows: [],
+  rows: [],
   drain: { sequence: 0, draining: false },
   ...over,
 });
@@ -416,7 +416,7 @@ describe('batches that survived in Redis', () => {
     const sent = batchId(p.epoch, p.partition, 99);
     const epoch = await recoverPartition(redis.store, p.partition, {
       setAside: [],
-      counterRows: [at('above', -2), at('same', 0), at('below', 2), at('pending', -2), at('both', -4)],
+      rows: [at('above', -2), at('same', 0), at('below', 2), at('pending', -2), at('both', -4)],
       pending: [
         { ...at('pending', 2), batchId: sent },
         { ...at('both', -2), batchId: sent },
@@ -447,7 +447,7 @@ describe('batches that survived in Redis', () => {
     const { version } = staged(await p.setCounter('c', '5'));
     const epoch = await recoverPartition(redis.store, p.partition, {
       setAside: [],
-      counterRows: [{ id: 'hits/c', version }],
+      rows: [{ id: 'hits/c', version }],
     });
     expect(await redis.raw.exists(p.keys.closed, p.keys.queue, p.keys.index)).toBe(0);
     expect(staged(await p.put('a', '1', { epoch })).batchId).toBe(batchId(epoch, p.partition, 0));

@@ -111,7 +111,7 @@ export async function recoverPartition(
     adopted: [],
     pending: [],
     setAside: [],
-    counterRows: [],
+    rows: [],
     drain: { sequence: 0, draining: false },
     ...recovered,
   });

@@ -7,7 +7,7 @@
 --       12 index, 13 versions and 14 records to come
 -- ARGV  1 token  2 identity of the server that was read with the lock  3 new epoch  4 partition name  5 clock, not below any version that
 --       is pending  6 number of slots  7 length of a block, µs  8 adopted: lines of "slot batch run", or ''
---       9 decision about draining, as the state has it, or ''  10 number of rows of counters n, then n times: entry id, version
+--       9 decision about draining, as the state has it, or ''  10 number of rows of survivors n, then n times: entry id, version
 --       then for each write that was set aside (it is not queued, and its key is free): entry id, version, batch id and idempotency
 --       records where these are not pending already; they stay where a later write of the entry survived, which may rest on it
 -- Answers {'ok', now} | {'lost'}: lock or identity is another, begin again
@@ -49,8 +49,9 @@ for _, content in ipairs(survivors) do
     clock = math.max(clock, version)
     local pending = pending_version(entry)
     -- A counter that survived is worth keeping only above its row (0 where it has none) and everything pending: else its
-    -- increments were counted.
-    local counts = string.lower(tag) ~= 'c' or version > math.max(row_version[entry] or 0, pending)
+    -- increments were counted. So is a document whose row is named, since what is there may never have known of it.
+    local row = row_version[entry] or string.lower(tag) == 'c' and 0
+    local counts = not row or version > math.max(row, pending)
     if counts and not aside[entry .. ' ' .. text] then
       kept[#kept + 1], kept[#kept + 2] = entry, mutation
       if version > (newest[entry] or pending) then newest[entry], index[entry] = version, id end

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Begins the recovery of a partition: one process at a time. The answer's identity of the server must be read before any slot is asked.
 -- Of batches that survived in Redis the counters and the writes with idempotency records are listed: recovery asks the database
--- for the rows of the ones, and whether the others were set aside.
+-- for the rows of the ones, whether the others were set aside, and for their rows, too, where this Redis was left for another one.
 --
 -- A state that says it is valid and is not, since a later epoch is known, ends here: nobody may use it until the new one.
 --
