@@ -122,7 +122,11 @@ export function createCacheAccess(
     async dropOlder(partition, entries, deadlineAt) {
       // What is left of the deadline after it is for the answer.
       const waitMs = Math.min(DROP_WAIT_MS, remainingMs(deadlineAt) / 2);
-      const dropped = invalidateEntries(ctx.redis, partition, entries);
+      const dropped = invalidateEntries(
+        ctx.redis,
+        { partition, installation: ctx.installation.known() },
+        entries,
+      );
       await beforeDeadline(dropped, performance.now() + waitMs).catch((error: unknown) => {
         ctx.log.debug({ err: error }, 'a read could not drop an older copy in time');
       });

@@ -87,7 +87,7 @@ export function createCacheRepairs(ctx: Context): CacheRepairs {
     while (entries.length > 0) {
       const page = entries.slice(0, TELL_PAGE);
       try {
-        await invalidateEntries(ctx.redis, partition, page);
+        await invalidateEntries(ctx.redis, { partition, installation: ctx.installation.known() }, page);
         entries.splice(0, page.length);
       } catch {
         await sleep(TELL_PAUSE_MS, undefined, { ref: false });

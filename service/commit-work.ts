@@ -4,6 +4,7 @@ import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
 import { commitIncrement, type NotCommitted } from '../storage/postgres/commit-entry.ts';
+import { didNotHappen } from '../storage/postgres/errors.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline } from './deadline.ts';
 import type { WriteOptions } from './holdfast.ts';
@@ -38,24 +39,35 @@ function common(ctx: Context, collection: Collection, key: string, options: Comm
 }
 
 /**
- * The commit, waited for no longer than the request may take; where it is given up, it may still happen: `onLate` is called
- * if it then answers.
- * @throws as `CommitWork.commit`; a plain Error where the deadline came first.
+ * A commit, waited for no longer than the request may take; where it is given up, it may still happen: `onLate` is called
+ * if it then answers, or certainly did not happen.
+ * @throws as the commit; a plain Error where the deadline came first.
  */
-export async function commitInTime(
-  work: CommitWork,
-  version: Version,
-  { notAfterMicros, deadlineAt }: { readonly notAfterMicros: number; readonly deadlineAt: number },
-  onLate?: (result: Committed) => void,
-): Promise<Committed> {
+export async function commitInTime<T extends object>(
+  { log }: Context,
+  committing: Promise<T>,
+  deadlineAt: number,
+  onLate: (result: T | { readonly outcome: 'too-late' }) => Promise<void>,
+): Promise<T> {
   const late = new Error('no answer in the time of the request');
-  const committing = work.commit(version, notAfterMicros);
   try {
     return await beforeDeadline(committing, deadlineAt, late);
   } catch (error) {
-    if (error === late && onLate !== undefined) committing.then(onLate, () => {});
+    if (error === late) {
+      void committing
+        .catch((later: unknown) => (nothingHappened(later) ? ({ outcome: 'too-late' } as const) : undefined))
+        .then((ended) => (ended === undefined ? undefined : onLate(ended)))
+        .catch((failed: unknown) =>
+          log.error({ err: failed }, 'Redis could not be told how a late commit ended'),
+        );
+    }
     throw error;
   }
+}
+
+/** Whether a commit that ended with this error had no effect: refused by us, or as {@link didNotHappen} says. */
+export function nothingHappened(error: unknown): boolean {
+  return error instanceof HoldfastError || didNotHappen(error);
 }
 
 /** A put, or (`value` null) a delete. */

@@ -103,8 +103,8 @@ export function createHoldfast(deps: {
   const ctx: Context = {
     ...{ environment, redis, temporal, db, metrics, tracing, log },
     installation: createInstallationReader(db),
-    readRecord: createRecordReader(db),
-    commitEntry: createSharedCommits(db),
+    readRecord: createRecordReader(db, environment.POSTGRES_TIMEOUT_MS),
+    commitEntry: createSharedCommits(db, environment.POSTGRES_TIMEOUT_MS),
   };
   const suspicion = createSuspicion(ctx);
   const known = createEpochs(ctx);

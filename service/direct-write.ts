@@ -5,11 +5,11 @@ import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
-import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
+import { describeError } from '../storage/postgres/errors.ts';
 import { readFence } from '../storage/postgres/fence.ts';
 import { readEntry } from '../storage/postgres/read-entry.ts';
 import type { CacheRepairs } from './cache-repairs.ts';
-import { type Committed, type CommitWork, commitInTime, refusal } from './commit-work.ts';
+import { type Committed, type CommitWork, commitInTime, nothingHappened, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { WriteOptions } from './holdfast.ts';
@@ -90,13 +90,13 @@ export function createDirectWrites(
       throw unavailable(error);
     }
     try {
-      const limits = { notAfterMicros: deadline * 1_000, deadlineAt: options.deadlineAt };
-      const result = await commitInTime(work, version, limits, (late) => {
+      const committing = work.commit(version, deadline * 1_000);
+      const result = await commitInTime(ctx, committing, options.deadlineAt, async (late) => {
         if (late.outcome === 'committed') repairs.tellSoon(partition, { ...ref, version });
       });
       return { version, result };
     } catch (error) {
-      if (error instanceof HoldfastError || didNotHappen(error)) throw unavailable(error);
+      if (nothingHappened(error)) throw unavailable(error);
       throw outcomeUnknown(`PostgreSQL did not confirm the commit (${describeError(error)}).`, error);
     }
   }

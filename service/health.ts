@@ -62,6 +62,7 @@ export function createHealth(
 
   const searchAttributes = createSearchAttributeCheck(ctx);
   const namespace = ctx.environment.TEMPORAL_NAMESPACE;
+  const partitions = Array.from({ length: ctx.environment.PARTITIONS }, (_, partition) => partition);
 
   async function workers(): Promise<void> {
     const { pollers } = await withDeadline(ctx.temporal, CHECK_MS, ({ service }) =>
@@ -80,8 +81,9 @@ export function createHealth(
 
   return async () => {
     const checked = await Promise.all([
-      // Of any partition: the script is one that writes, for Redis, whatever the epoch is.
-      check('redis', () => ownEpoch(ctx, 0)),
+      // The script is one that writes, for Redis, whatever the epoch is. All partitions: of two installations that began with one
+      // empty Redis, each may have some.
+      check('redis', () => Promise.all(partitions.map((partition) => ownEpoch(ctx, partition)))),
       postgres(),
       check('temporal', () =>
         withDeadline(ctx.temporal, CHECK_MS, ({ service }) => service.describeNamespace({ namespace })),

@@ -1,14 +1,13 @@
 import type { Collection } from '../domain/collection.ts';
 import { entryId } from '../domain/entry.ts';
-import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
-import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
+import { describeError } from '../storage/postgres/errors.ts';
 import { type Touched, touchRows } from '../storage/postgres/touch-rows.ts';
 import { raiseNewestFrom } from '../storage/redis/invalidate.ts';
 import { inspect } from '../storage/redis/lookup.ts';
 import type { VoidTicket } from '../storage/redis/write-through.ts';
-import { refusal } from './commit-work.ts';
+import { commitInTime, nothingHappened, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, remainingMs } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
@@ -52,7 +51,7 @@ export function createInvalidate(
     const voided = taken.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const failed = taken.find((result) => result.status === 'rejected');
     if (failed === undefined) return voided;
-    await Promise.all(voided.map((one) => unblock(collection, one)));
+    await unblockAll(collection, voided);
     throw failed.reason;
   }
 
@@ -61,6 +60,10 @@ export function createInvalidate(
     const { token, version } = ticket;
     const ended = { token, version: Math.max(version, above) };
     await through.settle(collection, one.ref.key, one.partition, ended, null, false);
+  }
+
+  async function unblockAll(collection: Collection, voided: readonly Voided[]): Promise<void> {
+    await Promise.all(voided.map((one) => unblock(collection, one)));
   }
 
   /**
@@ -101,7 +104,7 @@ export function createInvalidate(
     if (voided.length === 0) return [];
     const budgetMs = Math.min(POSTGRES_TIMEOUT_MS, remainingMs(deadlineAt));
     const takenAt = Math.min(...voided.map(({ ticket }) => ticket.takenAt));
-    const touched = touchRows(ctx.db, {
+    const touching = touchRows(ctx.db, {
       kind: collection.kind,
       collection: collection.name,
       touches: voided.map(({ one, ticket }) => ({
@@ -111,8 +114,10 @@ export function createInvalidate(
       })),
       notAfterMicros: Math.floor(takenAt + budgetMs * 1_000),
     });
-    const late = new Error('no answer in the time of the request');
-    const outcomes = await beforeDeadline(touched, deadlineAt, late);
+    const committing = touching.then((outcomes) => ({ outcomes }));
+    const { outcomes } = await commitInTime(ctx, committing, deadlineAt, () =>
+      unblockAll(collection, voided),
+    );
     if (outcomes === undefined) throw refusal({ outcome: 'too-late' });
     return outcomes;
   }
@@ -129,7 +134,7 @@ export function createInvalidate(
     try {
       pending = await pendingVersions(collection, voided, deadlineAt);
     } catch (error) {
-      await Promise.all(voided.map((one) => unblock(collection, one)));
+      await unblockAll(collection, voided);
       throw unavailable(error);
     }
     const settled = voided.filter((one) => !pending.has(one));
@@ -137,11 +142,12 @@ export function createInvalidate(
     try {
       touched = await touch(collection, settled, deadlineAt);
     } catch (error) {
-      if (error instanceof HoldfastError || didNotHappen(error)) {
-        await Promise.all(voided.map((one) => unblock(collection, one)));
+      if (nothingHappened(error)) {
+        await unblockAll(collection, voided);
         throw unavailable(error);
       }
-      // Fills stay blocked until the statement can no longer commit.
+      // Of those that are sent, fills stay blocked until the statement can no longer commit.
+      await unblockAll(collection, [...pending.keys()]);
       throw outcomeUnknown(
         `PostgreSQL did not confirm the new versions (${describeError(error)}); repeating the request is harmless.`,
         error,

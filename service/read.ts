@@ -56,12 +56,16 @@ export interface Reader {
   read(collection: Collection, key: string, options: RequestOptions): Promise<HeldResult>;
 }
 
-/** The row, where it is newer than a copy. Where there is none, a tombstone above the copy may have been pruned. */
+/**
+ * The row, where it is newer than a copy. Where there is none, a tombstone above the copy may have been pruned, unless the copy
+ * says as well that there never was one.
+ */
 export function newerRow(
   copy: EntryState,
   { row = NEVER_WRITTEN, pruneFloor }: Settled,
 ): EntryState | undefined {
-  return (row.version === 0 ? pruneFloor : row.version) > copy.version ? row : undefined;
+  if (row.version === 0) return copy.version > 0 && pruneFloor > copy.version ? row : undefined;
+  return row.version > copy.version ? row : undefined;
 }
 
 /** How a read is counted. */

@@ -151,8 +151,9 @@ export function createWriteBehind(
     const { copyBelow: version } = await reader.read(collection, key, options);
     if (version === undefined) return;
     try {
+      const place = { partition, installation: ctx.installation.known() };
       await epochs.use(partition, options.deadlineAt, () =>
-        invalidateEntries(redis, partition, [{ collection: collection.name, key, version }]),
+        invalidateEntries(redis, place, [{ collection: collection.name, key, version }]),
       );
     } catch (error) {
       throw unavailable(error);

@@ -3,7 +3,7 @@ import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
+import { describeError } from '../storage/postgres/errors.ts';
 import {
   EpochChanged,
   RedisOutcomeUnknown,
@@ -17,6 +17,7 @@ import {
   type CommitWork,
   commitInTime,
   incrementWork,
+  nothingHappened,
   putWork,
   refusal,
 } from './commit-work.ts';
@@ -86,6 +87,8 @@ export function createWriteThrough(
             partition,
             epoch,
             notAfter: () => redis.estimatedTime() + environment.REDIS_TIMEOUT_MS * 1_000,
+            // Never one token for two tries: a try whose answer was lost may run last. Under its own token, it keeps
+            // this write from caching its value over that of a write which was between them.
             token: uniqueToken(),
             blockMs: blockMs(environment),
           }),
@@ -155,17 +158,14 @@ export function createWriteThrough(
       const budgetMs = Math.min(environment.POSTGRES_TIMEOUT_MS, remainingMs(options.deadlineAt));
       let result: Committed;
       try {
-        const notAfterMicros = Math.floor(ticket.takenAt + budgetMs * 1_000);
-        const limits = { notAfterMicros, deadlineAt: options.deadlineAt };
-        result = await commitInTime(work, ticket.version, limits, (late) => {
+        const committing = work.commit(ticket.version, Math.floor(ticket.takenAt + budgetMs * 1_000));
+        result = await commitInTime(ctx, committing, options.deadlineAt, async (late) => {
           const committed = late.outcome === 'committed';
           const value = committed ? work.cached(late.value) : null;
-          settle(collection, key, partition, ticket, value, committed).catch((error: unknown) => {
-            ctx.log.error({ err: error }, 'Redis could not be told how a late commit ended');
-          });
+          await settle(collection, key, partition, ticket, value, committed);
         });
       } catch (error) {
-        if (error instanceof HoldfastError || didNotHappen(error)) {
+        if (nothingHappened(error)) {
           await settle(collection, key, partition, ticket, null, false);
           throw unavailable(error);
         }

@@ -3,17 +3,16 @@ import { entryId } from '../domain/entry.ts';
 import { type ErrorDetails, HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import {
-  type CommitTogether,
   commitTogether,
   type TogetherOutcome,
   type WriteTogether,
 } from '../storage/postgres/commit-together.ts';
-import { describeError, didNotHappen } from '../storage/postgres/errors.ts';
+import { describeError } from '../storage/postgres/errors.ts';
 import type { VoidTicket } from '../storage/redis/write-through.ts';
 import type { BatchOperation } from './batch-operation.ts';
-import { refusal } from './commit-work.ts';
+import { commitInTime, nothingHappened, refusal } from './commit-work.ts';
 import type { Context } from './context.ts';
-import { beforeDeadline, remainingMs } from './deadline.ts';
+import { remainingMs } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
 import type { RequestOptions } from './holdfast.ts';
 import type { Receipt } from './receipt.ts';
@@ -82,9 +81,21 @@ export function createWriteTogether(
     throw failed?.reason ?? withoutRedis();
   }
 
-  async function commit(together: CommitTogether, deadlineAt: number): Promise<TogetherOutcome> {
-    const late = new Error('no answer in the time of the request');
-    return await beforeDeadline(commitTogether(ctx.db, together), deadlineAt, late);
+  /** Sets the copies. */
+  async function settle(
+    placed: readonly Placed[],
+    tickets: readonly VoidTicket[],
+    { written }: Extract<TogetherOutcome, { outcome: 'committed' }>,
+  ): Promise<void> {
+    await Promise.all(
+      placed.map(async ({ operation, partition }, i) => {
+        const ticket = tickets[i];
+        if (ticket === undefined) return;
+        const { collection, key } = operation;
+        const value = cachedValue(operation, written[i]?.value);
+        await through.settle(collection, key, partition, ticket, value, true);
+      }),
+    );
   }
 
   return async (operations, { deadlineAt }) => {
@@ -99,16 +110,17 @@ export function createWriteTogether(
       const takenAt = Math.min(...tickets.map((ticket) => ticket.takenAt));
       let result: TogetherOutcome;
       try {
-        result = await commit(
-          {
-            writes: placed.map((one, i) => writeOf(one, tickets[i]?.version ?? 0)),
-            notAfterMicros: Math.floor(takenAt + budgetMs * 1_000),
-            waitUntil: performance.now() + budgetMs - LOCK_MARGIN_MS,
-          },
-          deadlineAt,
-        );
+        const committing = commitTogether(ctx.db, {
+          writes: placed.map((one, i) => writeOf(one, tickets[i]?.version ?? 0)),
+          notAfterMicros: Math.floor(takenAt + budgetMs * 1_000),
+          waitUntil: performance.now() + budgetMs - LOCK_MARGIN_MS,
+        });
+        result = await commitInTime(ctx, committing, deadlineAt, async (late) => {
+          if (late.outcome === 'committed') await settle(placed, tickets, late);
+          else await release(placed, tickets);
+        });
       } catch (error) {
-        if (error instanceof HoldfastError || didNotHappen(error)) {
+        if (nothingHappened(error)) {
           await release(placed, tickets);
           throw unavailable(error);
         }
@@ -120,16 +132,8 @@ export function createWriteTogether(
       }
       if (result.outcome === 'committed') {
         crashPoint('after-commit-together');
+        await settle(placed, tickets, result);
         const { written } = result;
-        await Promise.all(
-          placed.map(async ({ operation, partition }, i) => {
-            const ticket = tickets[i];
-            if (ticket === undefined) return;
-            const { collection, key } = operation;
-            const value = cachedValue(operation, written[i]?.value);
-            await through.settle(collection, key, partition, ticket, value, true);
-          }),
-        );
         return placed.map(({ ref }, i) => {
           const { created = false, value } = written[i] ?? {};
           const version = tickets[i]?.version ?? 0;

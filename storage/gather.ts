@@ -6,10 +6,14 @@ export interface GatherLimits<I> {
   readonly inFlight: number;
   /** What an item weighs, and how much one call may carry; a single item may weigh more. */
   readonly weight?: { readonly of: (item: I) => number; readonly max: number };
+  /** How long an item waits to be sent, and the error with which it then ends: what waits for a server that hangs is bounded. */
+  readonly patience?: { readonly ms: number; readonly error: () => Error };
 }
 
 interface Waiting<I, O> {
   readonly item: I;
+  /** By this process's monotonic clock. */
+  readonly since: number;
   resolve(answer: O): void;
   reject(error: unknown): void;
 }
@@ -42,7 +46,17 @@ export function createGather<I, O>(
     }
   }
 
+  /** Those that waited too long stand first. */
+  function giveUp({ waiting }: Group<I, O>): void {
+    if (limits.patience === undefined) return;
+    const { ms, error } = limits.patience;
+    const since = performance.now() - ms;
+    const young = waiting.findIndex((one) => one.since > since);
+    for (const { reject } of waiting.splice(0, young < 0 ? waiting.length : young)) reject(error());
+  }
+
   function send(name: string, group: Group<I, O>): void {
+    giveUp(group);
     while (group.waiting.length > 0 && group.inFlight < limits.inFlight) {
       group.inFlight += 1;
       void runAll(takeSome(group.waiting)).then(() => {
@@ -71,7 +85,7 @@ export function createGather<I, O>(
       const found = groups.get(name);
       const group = found ?? { waiting: [], inFlight: 0, due: false };
       if (found === undefined) groups.set(name, group);
-      group.waiting.push({ item, resolve, reject });
+      group.waiting.push({ item, since: performance.now(), resolve, reject });
       if (group.due) return;
       group.due = true;
       setImmediate(() => {

@@ -79,9 +79,14 @@ export async function runWorker({
   });
   const temporal = connectTemporal({ environment, name: 'holdfast-worker' });
   const installation = createInstallationReader(database.db);
-  /** In another installation's Redis nothing is known of the batch, which is answered as if it were released. */
+  // Asked for now, and not waited for: without PostgreSQL, too, batches are released, and orders to drop copies carried out. Redis
+  // then says whose it is.
+  const askInstallation = () => void installation().catch(() => {});
+  askInstallation();
   async function releaseOwn(release: Release): Promise<void> {
-    requireOwnBatch(release.batchId, await installation());
+    const ours = installation.known();
+    if (ours === undefined) askInstallation();
+    else requireOwnBatch(release.batchId, ours);
     await releaseBatch(redis, release);
   }
   const stop = new AbortController();
@@ -124,10 +129,12 @@ export async function runWorker({
               throw error;
             }),
           async invalidate({ partition, entries, installation: theirs }) {
-            if (theirs !== undefined && theirs !== (await installation())) {
+            const ours = installation.known();
+            if (ours === undefined) askInstallation();
+            else if (theirs !== undefined && theirs !== ours) {
               throw new OtherInstallation('An order to drop cached copies');
             }
-            await tellRedis({ redis, db: database.db }, { partition, entries });
+            await tellRedis({ redis, db: database.db }, { partition, entries, installation: theirs ?? ours });
           },
         }),
         ...createMaintenance({ environment, db: database.db, redis, temporal, metrics, log: logger }),

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { InvalidateInput } from '../activities/create-activities.ts';
 import { NEXT_TRY_MS } from '../config/cache-repair.ts';
+import type { Installation } from '../domain/epoch.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
 import { noteWrittenAround } from '../storage/postgres/written-around.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
@@ -13,10 +14,14 @@ import { invalidateEntries } from '../storage/redis/invalidate.ts';
  */
 export async function tellRedis(
   { redis, db }: { readonly redis: RedisStore; readonly db: Kysely<Database> },
-  { partition, entries }: Pick<InvalidateInput, 'partition' | 'entries'>,
+  {
+    partition,
+    entries,
+    installation,
+  }: Pick<InvalidateInput, 'partition' | 'entries'> & { readonly installation: Installation | undefined },
 ): Promise<void> {
   try {
-    await invalidateEntries(redis, partition, entries);
+    await invalidateEntries(redis, { partition, installation }, entries);
   } catch (error) {
     await noteWrittenAround(db, partition, (Date.now() + NEXT_TRY_MS) * 1_000).catch(() => {});
     throw error;

@@ -122,7 +122,9 @@ function safetyInWords({ pendingEntries, unknown }: Summary): string {
   const redis = pendingEntries !== null && asked('redis');
   const temporal = asked('temporal');
   if (redis) return temporal ? 'Nothing is lost.' : 'Whether Temporal has what it was given is not known.';
-  if (temporal) return 'What is queued is safe; what Redis alone held is not known.';
+  // Batches that Temporal forgot show only where Redis names them.
+  if (temporal)
+    return 'What Temporal has is safe; whether that is all that was queued, and what Redis alone held, is not known.';
   return 'Whether Redis and Temporal have what they were given is not known.';
 }
 

@@ -1,10 +1,11 @@
 import { type BatchId, batchId } from '../../domain/batch.ts';
-import { type PartitionOverview, partitionOverview } from '../../storage/redis/overview.ts';
+import type { PartitionOverview } from '../../storage/redis/overview.ts';
 import type { Context } from '../context.ts';
 import { pause, remainingMs } from '../deadline.ts';
 import type { Epochs } from '../epochs.ts';
 import type { Flusher } from '../flusher.ts';
 import type { Operations } from '../operations.ts';
+import { ownOverview } from '../own-redis.ts';
 import { unavailable } from '../trouble.ts';
 
 /** Kept back, so that the answer says what is left. */
@@ -17,7 +18,7 @@ export function createFlush(
   { epochs, flusher }: { readonly epochs: Epochs; readonly flusher: Flusher },
 ): Operations['flush'] {
   const look = (partition: number, deadlineAt: number) =>
-    epochs.use(partition, deadlineAt, () => partitionOverview(ctx.redis, partition));
+    epochs.use(partition, deadlineAt, () => ownOverview(ctx, partition));
 
   /** Answers how many batches are left when the time is up. */
   async function settle(partition: number, flushBy: number, deadlineAt: number): Promise<number> {

@@ -5,7 +5,7 @@ import { createGather } from '../gather.ts';
 import { commitEntry, type EntryCommit, type NotCommitted } from './commit-entry.ts';
 import { commitTogether } from './commit-together.ts';
 import type { Database } from './database-types.ts';
-import { isUnreachable, NothingWritten } from './errors.ts';
+import { isUnreachable, NothingWritten, waitedTooLong } from './errors.ts';
 
 type Answer = { readonly outcome: 'committed'; readonly created: boolean } | NotCommitted;
 
@@ -23,10 +23,10 @@ export type CommitEntry = (commit: EntryCommit) => Promise<Answer>;
  * Commits of single entries that come at about the same time share a transaction (group commit). What one of them cannot
  * have (a value that is refused, for whatever reason, a row that is newer, locked or just appears, a deadline) undoes it before
  * anything is written, and then each is committed by itself. Where PostgreSQL cannot be reached by then, none of them happened:
- * they end with NothingWritten. A commit in doubt is in doubt for all of them. Writes with a condition or an Idempotency-Key are
+ * they end with NothingWritten, as does one that waited `patienceMs` for its turn. A commit in doubt is in doubt for all of them. Writes with a condition or an Idempotency-Key are
  * always by themselves.
  */
-export function createSharedCommits(db: Kysely<Database>): CommitEntry {
+export function createSharedCommits(db: Kysely<Database>, patienceMs: number): CommitEntry {
   const alone = (commit: EntryCommit): Promise<Answer> => commitEntry(db, commit);
 
   async function together(commits: readonly EntryCommit[]): Promise<Answer[] | undefined> {
@@ -63,7 +63,11 @@ export function createSharedCommits(db: Kysely<Database>): CommitEntry {
       const answerOf = new Map(shared.map((commit, i) => [commit, answers?.[i]]));
       return commits.map((commit) => answerOf.get(commit));
     },
-    { items: MAX_ENTRIES, inFlight: MAX_COMMITS },
+    {
+      items: MAX_ENTRIES,
+      inFlight: MAX_COMMITS,
+      patience: { ms: patienceMs, error: () => waitedTooLong(patienceMs) },
+    },
   );
 
   return async (commit) => {

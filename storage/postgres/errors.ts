@@ -127,6 +127,12 @@ export class NothingWritten extends Error {
   }
 }
 
+/** For what waited `ms` to be sent: PostgreSQL hangs, or is far too slow. */
+export function waitedTooLong(ms: number): NothingWritten {
+  const waited = new Error(`PostgreSQL did not answer those before it for ${ms} ms; this was not sent`);
+  return new NothingWritten(Object.assign(waited, { code: 'ETIMEDOUT' }));
+}
+
 /**
  * The statement certainly had no effect: no connection could be had for it, or the server answered with an error that takes
  * it back. Where a connection broke or fell silent after the statement was sent, this is false: it may have committed.

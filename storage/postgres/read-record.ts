@@ -4,6 +4,7 @@ import type { Settled } from '../../domain/merge.ts';
 import type { Version } from '../../domain/version.ts';
 import { createGather } from '../gather.ts';
 import type { Database } from './database-types.ts';
+import { waitedTooLong } from './errors.ts';
 import { unnestEntries } from './unnest.ts';
 
 // The leading comment names the prepared statement (see database.ts): one for each table.
@@ -40,11 +41,16 @@ function settled({ version, value, setAside, floor }: Found): Settled {
   };
 }
 
-export function createRecordReader(db: Kysely<Database>): ReadRecord {
+/** A read that waited `patienceMs` for its turn ends as where PostgreSQL cannot be reached. */
+export function createRecordReader(db: Kysely<Database>, patienceMs: number): ReadRecord {
   const read = createGather<EntryOfKind, Settled>(
     ({ kind }) => kind,
     (entries) => readRecords(db, entries[0]?.kind ?? 'document', entries),
-    { items: MAX_ENTRIES, inFlight: MAX_STATEMENTS },
+    {
+      items: MAX_ENTRIES,
+      inFlight: MAX_STATEMENTS,
+      patience: { ms: patienceMs, error: () => waitedTooLong(patienceMs) },
+    },
   );
   return (kind, { collection, key }) => read({ kind, collection, key });
 }

@@ -36,10 +36,22 @@ export class RedisOutOfMemory extends Error {
 export class EpochChanged extends Error {
   readonly current: Epoch | '';
 
-  constructor(current: Epoch | '') {
-    super(current === '' ? 'the partition must be recovered' : `the epoch is ${current} now`);
+  constructor(current: Epoch | '', message?: string) {
+    super(message ?? (current === '' ? 'the partition must be recovered' : `the epoch is ${current} now`));
     this.name = 'EpochChanged';
     this.current = current;
+  }
+}
+
+/** The epoch is one of another installation, whose memory is none of the caller's business: nothing was read or written. */
+export class OtherInstallationsRedis extends EpochChanged {
+  constructor(current: Epoch) {
+    super(
+      current,
+      `This Redis holds the data of another Holdfast database (its epoch is ${current}). Nothing was changed in it, and nothing is lost. ` +
+        'Give this process the Redis of its own installation (REDIS_URL).',
+    );
+    this.name = 'OtherInstallationsRedis';
   }
 }
 

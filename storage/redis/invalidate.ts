@@ -1,5 +1,5 @@
 import { type EntryRef, entryId } from '../../domain/entry.ts';
-import type { Epoch } from '../../domain/epoch.ts';
+import type { Epoch, Installation } from '../../domain/epoch.ts';
 import type { Version } from '../../domain/version.ts';
 import type { RedisStore } from './client.ts';
 import { partitionKeys } from './keys.ts';
@@ -7,18 +7,22 @@ import { statusOf } from './reply.ts';
 
 /**
  * Tells Redis of entries of one partition that were written around it: scripts/invalidate.lua. Repeating it is harmless.
- * @throws EpochChanged where the partition must be recovered first; RedisUnavailable, RedisOutcomeUnknown.
+ * @param place.installation whose entries they are, as far as the caller knows
+ * @throws EpochChanged where the partition must be recovered first, OtherInstallationsRedis; RedisUnavailable, RedisOutcomeUnknown.
  */
 export async function invalidateEntries(
   redis: RedisStore,
-  partition: number,
+  {
+    partition,
+    installation,
+  }: { readonly partition: number; readonly installation: Installation | undefined },
   entries: readonly (EntryRef & { readonly version: Version })[],
 ): Promise<void> {
   const keys = partitionKeys(partition);
   const reply = await redis.run(
     'invalidate',
     [keys.state, keys.blocks, ...entries.map((entry) => keys.entryPrefix + entryId(entry))],
-    entries.flatMap((entry) => [entryId(entry), entry.version]),
+    [installation ?? '', ...entries.flatMap((entry) => [entryId(entry), entry.version])],
   );
   statusOf(reply);
 }

@@ -25,7 +25,8 @@ const PAGE = 250;
 /**
  * Ends a batch in Redis: scripts/release.lua. Part of the batch, not best effort: repeat it until it succeeds; repeating
  * is harmless.
- * @throws EpochChanged where the partition has no valid epoch, or not the named one; RedisUnavailable; RedisOutcomeUnknown.
+ * @throws EpochChanged where the partition has no valid epoch, or not the named one, OtherInstallationsRedis; RedisUnavailable;
+ * RedisOutcomeUnknown.
  */
 export async function releaseBatch(redis: RedisStore, release: Release): Promise<void> {
   const keys = partitionKeys(release.partition);

@@ -1,4 +1,4 @@
-import { EpochChanged } from './errors.ts';
+import { EpochChanged, OtherInstallationsRedis } from './errors.ts';
 
 export type ScriptReply = readonly (string | number | readonly (string | number)[])[];
 
@@ -14,6 +14,7 @@ export function statusOf(reply: string | number | ScriptReply): string {
   if (typeof reply !== 'object') return String(reply);
   const status = text(reply, 0);
   if (status === 'epoch') throw new EpochChanged(text(reply, 1));
+  if (status === 'foreign') throw new OtherInstallationsRedis(text(reply, 1));
   return status;
 }
 

@@ -164,7 +164,7 @@ test('a write-through write that it refuses is an invalid request, and nothing w
 });
 
 test('of commits that share a transaction, only the one that it refuses fails', async () => {
-  const commit = createSharedCommits(fixture.db);
+  const commit = createSharedCommits(fixture.db, 5_000);
   const all = ['k1', 'unknown', 'k2', 'k3'].map((key) =>
     commit({ mutation: put(key, 2, '1'), partition: 0, notAfterMicros }).then(
       ({ outcome }) => outcome,

@@ -11,7 +11,7 @@ let fixture: Fixture;
 let commitEntry: CommitEntry;
 beforeAll(async () => {
   fixture = await migratedDatabase();
-  commitEntry = createSharedCommits(fixture.db);
+  commitEntry = createSharedCommits(fixture.db, 5_000);
 });
 afterAll(() => fixture.close());
 beforeEach(async () => {
@@ -174,7 +174,7 @@ test('where PostgreSQL is lost before the commit is sent, it is certain that non
 });
 
 test('while PostgreSQL does not answer, none of them is said to be committed', async () => {
-  const broken = createSharedCommits(fixture.open({ timeoutMs: 200 }));
+  const broken = createSharedCommits(fixture.open({ timeoutMs: 200 }), 200);
   const release = await holding(fixture.open(), sql`LOCK TABLE pruning IN ACCESS EXCLUSIVE MODE`);
   const write = (key: string) =>
     broken({ mutation: put(key, 4, '1'), partition: 0, notAfterMicros: (Date.now() + 60_000) * 1_000 });

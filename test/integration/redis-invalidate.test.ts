@@ -23,7 +23,7 @@ describe('entries that were written around Redis', () => {
     const p = await openPartition(redis);
     const { version: older } = staged(await p.put('a', '"old"'));
     const { version: newer } = staged(await p.put('b', '"new"'));
-    await invalidateEntries(redis.store, p.partition, [
+    await invalidateEntries(redis.store, { partition: p.partition, installation: undefined }, [
       { ...A, version: older + 1 },
       { collection: 'docs', key: 'b', version: newer - 1 },
     ]);
@@ -35,7 +35,9 @@ describe('entries that were written around Redis', () => {
     const p = await openPartition(redis);
     const { version } = staged(await p.put('a', '1'));
     const ahead = version + 60_000_001;
-    await invalidateEntries(redis.store, p.partition, [{ ...A, version: ahead }]);
+    await invalidateEntries(redis.store, { partition: p.partition, installation: undefined }, [
+      { ...A, version: ahead },
+    ]);
     expect(staged(await p.put('b', '1')).version).toBeGreaterThan(ahead);
   });
 
@@ -43,7 +45,9 @@ describe('entries that were written around Redis', () => {
     const p = await openPartition(redis);
     const found = await p.look('a');
     if (found.outcome !== 'miss' || found.lease === undefined) throw new Error('a lease was expected');
-    await invalidateEntries(redis.store, p.partition, [{ ...A, version: 3 }]);
+    await invalidateEntries(redis.store, { partition: p.partition, installation: undefined }, [
+      { ...A, version: 3 },
+    ]);
     const options = {
       partition: p.partition,
       epoch: p.epoch,
@@ -64,7 +68,9 @@ describe('entries that were written around Redis', () => {
       blockMs: 60_000,
     });
     if (ticket === undefined) throw new Error('a ticket was expected');
-    await invalidateEntries(redis.store, p.partition, [{ ...A, version: ticket.version + 1 }]);
+    await invalidateEntries(redis.store, { partition: p.partition, installation: undefined }, [
+      { ...A, version: ticket.version + 1 },
+    ]);
     const settled = await settleEntry(redis.store, A, ticket, {
       ...place,
       kind: 'document',
@@ -79,7 +85,11 @@ describe('entries that were written around Redis', () => {
   test('wait for a recovery where Redis lost its memory', async () => {
     const p = await openPartition(redis);
     await redis.raw.del(p.keys.state);
-    await expect(invalidateEntries(redis.store, p.partition, [{ ...A, version: 1 }])).rejects.toMatchObject({
+    await expect(
+      invalidateEntries(redis.store, { partition: p.partition, installation: undefined }, [
+        { ...A, version: 1 },
+      ]),
+    ).rejects.toMatchObject({
       current: '',
     });
   });

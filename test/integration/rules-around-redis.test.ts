@@ -109,7 +109,11 @@ test('a commit that answers after its request was given up is told to Redis as s
 
 test('a process that starts when Redis is back after long holds copies against rows while workers have yet to tell it', async () => {
   const { redis, db } = (await cutOff()).ctx;
-  const order = { partition: 0, entries: [{ collection: 'orders', key: 'k', version: 3 }] };
+  const order = {
+    partition: 0,
+    entries: [{ collection: 'orders', key: 'k', version: 3 }],
+    installation: undefined,
+  };
   // The note of the write itself has ended.
   await sql`UPDATE partition_clocks SET around_until = ${(Date.now() - 1_000) * 1_000}`.execute(db);
   await expect(tellRedis({ redis, db }, order)).rejects.toBeInstanceOf(RedisUnreachable);
@@ -139,4 +143,16 @@ test('the retry of a dead letter is on record as a write around Redis, for proce
   expect(fresh.suspicion.active()).toBe(false);
   await fresh.suspicion.learn();
   expect(fresh.suspicion.active()).toBe(true);
+});
+
+test('that there never was an entry is read from the cache also while copies may be older, and once tombstones were pruned', async () => {
+  const part = await world.part();
+  const read = async () => (await part.reader.read(ORDERS, 'k', { deadlineAt: within(10_000) })).source;
+  await read();
+  await world.raw.hset('hf:{p00}:state', 'fills_from', '0');
+  await sql`UPDATE pruning SET floor = 1000`.execute(part.ctx.db);
+  await sql`UPDATE partition_clocks SET around_until = ${(Date.now() + 60_000) * 1_000}`.execute(part.ctx.db);
+  await part.suspicion.learn();
+  expect(part.suspicion.active()).toBe(true);
+  expect([await read(), await read(), await read()]).toEqual(['row', 'cache', 'cache']);
 });

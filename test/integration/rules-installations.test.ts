@@ -4,13 +4,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { reconcile } from '../../activities/reconcile-index.ts';
 import { SettingsError } from '../../config/problem.ts';
 import { until } from '../../dev/until.ts';
+import { batchId } from '../../domain/batch.ts';
 import { createDiscardWrites } from '../../service/discard-writes.ts';
 import { createHealth } from '../../service/health.ts';
 import { createBatches } from '../../service/operations/batches.ts';
 import { createSummary } from '../../service/operations/summary.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
+import { OtherInstallationsRedis } from '../../storage/redis/errors.ts';
+import { releaseBatch } from '../../storage/redis/release.ts';
 import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
+import { tellRedis } from '../../worker/tell-redis.ts';
 import {
   CARTS,
   cached,
@@ -186,6 +190,27 @@ describe('a process that was pointed at the Redis of another installation', () =
     });
   });
 
+  test('tells it nothing of batches and entries of its own', async () => {
+    await epochOf(part);
+    const { installation, redis, db } = strayed.ctx;
+    const entries = [{ collection: 'carts', key: 'k', version: (Date.now() + 60_000) * 1_000 }];
+    const before = await other.raw.dump('hf:{p00}:state');
+    const batch = batchId(await epochOf(part), 0, 0);
+    const release = { batchId: batch, partition: 0, entries, setAside: [], outcome: 'persisted' } as const;
+    await expect(releaseBatch(redis, release)).rejects.toBeInstanceOf(OtherInstallationsRedis);
+    const order = { partition: 0, entries, installation: await installation() };
+    await expect(tellRedis({ redis, db }, order)).rejects.toThrow(
+      /another Holdfast database.*nothing is lost/,
+    );
+    expect(await other.raw.dump('hf:{p00}:state')).toEqual(before);
+    expect(await other.raw.get('hf:{p00}:e:carts/k')).toContain('"theirs"');
+    // Until Redis is told, processes that start hold copies against rows.
+    const { rows } = await sql<{ until: number }>`SELECT around_until AS until FROM partition_clocks`.execute(
+      db,
+    );
+    expect(rows[0]?.until).toBeGreaterThan(Date.now() * 1_000);
+  });
+
   test('leaves the recovery to its owner, too', async () => {
     await other.restartWithData();
     await isRefused();
@@ -240,6 +265,23 @@ describe('a process that was pointed at the Redis of another installation', () =
     );
     await expect(read(fresh)).rejects.toMatchObject(refused);
   });
+});
+
+test('a Redis that was empty, and of which each took a partition, is well for neither', async () => {
+  const both = { PARTITIONS: '2' };
+  const ours = await world.part(both);
+  const strayed = await other.part({ ...both, REDIS_URL: world.redis.url });
+  for (const { ctx } of [ours, strayed])
+    await sql`INSERT INTO partition_clocks (partition) VALUES (1)`.execute(ctx.db);
+  await ours.epochs.use(0, within(10_000), async () => {});
+  await strayed.epochs.use(1, within(10_000), async () => {});
+  for (const { ctx } of [ours, strayed]) {
+    const dependencies = await createHealth(ctx, { problem: () => undefined })();
+    expect(dependencies.find(({ dependency }) => dependency === 'redis')).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining('another Holdfast database'),
+    });
+  }
 });
 
 test('a database that has its name from a later migration than its Redis takes the former one, and what waited is its own', async () => {

@@ -187,7 +187,9 @@ test.each([
   [
     'somebody wrote around Redis',
     async (part: Part, version: number) =>
-      await invalidateEntries(part.ctx.redis, 0, [{ collection: 'carts', key: 'k', version }]),
+      await invalidateEntries(part.ctx.redis, { partition: 0, installation: undefined }, [
+        { collection: 'carts', key: 'k', version },
+      ]),
   ],
 ])(
   'without PostgreSQL a pending write is not answered where %s: a newer one may be in its row',

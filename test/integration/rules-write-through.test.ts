@@ -191,3 +191,47 @@ test('a commit that answers after its request was given up ends its block, and i
   await vi.waitFor(async () => expect(await copyOf('k')).toContain('"latter"'), 10_000);
   expect(await world.raw.exists('hf:{p00}:blocks')).toBe(0);
 });
+
+test('operations that commit together after their request was given up end their blocks, and their values are cached', async () => {
+  const part = await world.part();
+  await part.through.write(ORDERS, 'k', '"former"', options());
+  const goOn = await holdUpCommits(part);
+  const operations = ['k', 'l'].map(
+    (key) => ({ op: 'put', collection: ORDERS, key, value: '"latter"' }) as const,
+  );
+  await expect(part.together(operations, { deadlineAt: within(1_000) })).rejects.toMatchObject({
+    code: 'outcome-unknown',
+  });
+  expect(await world.raw.hlen('hf:{p00}:blocks')).toBe(2);
+  await goOn();
+  await vi.waitFor(async () => expect(await copyOf('l')).toContain('"latter"'), 10_000);
+  await vi.waitFor(async () => expect(await world.raw.exists('hf:{p00}:blocks')).toBe(0), 10_000);
+  expect(await copyOf('k')).toContain('"latter"');
+});
+
+test('writes that wait behind others for a PostgreSQL that hangs did not happen, and leave no blocks', async () => {
+  const part = await world.part({ POSTGRES_TIMEOUT_MS: '300' });
+  await epochOf(part);
+  const [locked, release] = [gate(), gate()];
+  const holding = (await world.part()).ctx.db.transaction().execute(async (trx) => {
+    await sql`LOCK TABLE documents IN ACCESS EXCLUSIVE MODE`.execute(trx);
+    locked.open();
+    await release.opened;
+  });
+  await locked.opened;
+  const answers = await Promise.allSettled(
+    Array.from({ length: 1_500 }, (_, i) =>
+      part.through.write(ORDERS, `k${i}`, '1', { deadlineAt: within(2_000) }),
+    ),
+  );
+  release.open();
+  await holding;
+  const reasons = answers.map((one) => (one.status === 'rejected' ? one.reason : undefined));
+  expect(reasons).toContainEqual(
+    expect.objectContaining({
+      code: 'dependency-unavailable',
+      message: expect.stringContaining('this was not sent'),
+    }),
+  );
+  await vi.waitFor(async () => expect(await world.raw.exists('hf:{p00}:blocks')).toBe(0), 10_000);
+});

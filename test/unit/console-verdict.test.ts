@@ -157,9 +157,9 @@ test.each([
     'Redis',
     { pendingEntries: null },
     ['redis', 'postgres'],
-    /What is queued is safe; what Redis alone held is not known\./,
+    /What Temporal has is safe; whether that is all that was queued, and what Redis alone held, is not known\./,
   ],
-  ['Redis, in one partition', {}, ['redis'], /What is queued is safe/],
+  ['Redis, in one partition', {}, ['redis'], /What Temporal has is safe/],
   ['Temporal', {}, ['temporal'], /Whether Temporal has what it was given is not known\./],
   ['either', { pendingEntries: null }, ['redis', 'temporal'], /Whether Redis and Temporal have what/],
 ] as const)(

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createGather, type GatherLimits } from '../../storage/gather.ts';
 
 interface Call {
@@ -112,5 +112,35 @@ describe('one call', () => {
     }
     await all;
     expect(sent()).toEqual([['a1', 'a2'], ['a-very-long-one'], ['a3']]);
+  });
+});
+
+describe('what waits longer than it may', () => {
+  const patience = { ms: 1_000, error: () => new Error('too long') };
+  const outcomeOf = (asked: Promise<string>) => asked.catch((error: Error) => error.message);
+
+  test('ends unsent as soon as another comes, or a call has ended; what is sent is left to its call', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const { ask, calls, sent } = gathering({ patience });
+      const first = outcomeOf(ask('a1'));
+      await turn();
+      const [second, third] = [outcomeOf(ask('a2')), outcomeOf(ask('a3'))];
+      vi.advanceTimersByTime(1_000);
+      const young = outcomeOf(ask('a4'));
+      await turn();
+      expect(await Promise.all([second, third])).toEqual(['too long', 'too long']);
+      calls[0]?.answer();
+      await turn();
+      expect(sent()).toEqual([['a1'], ['a4']]);
+      const late = outcomeOf(ask('a5'));
+      await turn();
+      vi.advanceTimersByTime(1_000);
+      calls[1]?.answer();
+      expect(await Promise.all([first, young, late])).toEqual(['A1', 'A4', 'too long']);
+      expect(calls).toHaveLength(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

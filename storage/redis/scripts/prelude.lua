@@ -70,6 +70,19 @@ local function wrong_epoch(epoch, found_epoch, found_run_id)
   return nil
 end
 
+-- The installation in an epoch, or in the id of a batch; nil where older versions made it.
+local function installation_of(name)
+  return string.match(name, '^%d+%-(%x%x%x%x%x%x%x%x)%w%w%w%w%w%w%w%w')
+end
+
+-- nil where Redis' epoch may be of this installation, '' or nil for one that is not known. Else the answer to give: "in whatever
+-- epoch is valid" is not in another installation's.
+local function foreign(installation, found_epoch)
+  local found = installation_of(found_epoch)
+  if found and installation and installation ~= '' and found ~= installation then return { 'foreign', found_epoch } end
+  return nil
+end
+
 local function check_epoch(state_key, epoch)
   local found = redis.call('HMGET', state_key, 'epoch', 'run_id')
   return wrong_epoch(epoch, found[1], found[2])

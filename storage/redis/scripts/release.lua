@@ -7,12 +7,14 @@
 -- ARGV  1 epoch, or '' for any  2 batch id  3 message for the waiters, '' while more calls follow  4 channel
 --       5… for each entry: version, below zero where it was set aside (its copy goes too)
 --       then for each idempotency record: entry id, digest. PostgreSQL has them now, or the write did not happen
--- Answers {'ok'} | {'epoch', current}
+-- Answers {'ok'} | {'epoch', current} | {'foreign', current}: of another installation
 -- @use slots
 local s = redis.call('HMGET', KEYS[1], 'epoch', 'run_id')
 local wrong = wrong_epoch(ARGV[1] == '' and s[1] or ARGV[1], s[1], s[2])
 if wrong then return wrong end
 local batch = ARGV[2]
+local others = foreign(installation_of(batch), s[1])
+if others then return others end
 local ids, held_here = {}, {}
 for k = 9, #KEYS do ids[k - 8] = entry_id(KEYS[1], KEYS[k]) end
 local holders = #ids > 0 and redis.call('HMGET', KEYS[6], unpack(ids)) or {}
