@@ -1,7 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { InvalidateInput } from '../activities/create-activities.ts';
 import { NEXT_TRY_MS } from '../config/cache-repair.ts';
-import type { Installation } from '../domain/epoch.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
 import { noteWrittenAround } from '../storage/postgres/written-around.ts';
 import type { RedisStore } from '../storage/redis/client.ts';
@@ -18,7 +17,9 @@ export async function tellRedis(
     partition,
     entries,
     installation,
-  }: Pick<InvalidateInput, 'partition' | 'entries'> & { readonly installation: Installation | undefined },
+  }: Omit<InvalidateInput, 'installation'> & {
+    readonly installation: InvalidateInput['installation'] | undefined;
+  },
 ): Promise<void> {
   try {
     await invalidateEntries(redis, { partition, installation }, entries);
