@@ -35,7 +35,7 @@ const UNFORESEEN: readonly (readonly [sample: RegExp, form: string])[] = [
   [/1790\d{12}/g, '\\d{16}'],
   [/\d{4}-\d\d-\d\dT[\d:.\\]+Z/g, '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'],
   [/[0-9a-f]{12}-[0-9a-z]{2}(?=")/g, '[0-9a-f]{12}-[0-9a-z]+'],
-  [/\d+-[0-9a-z]{12}\\\.p\d\d\\\.\d+(?=")/g, '\\d+-[0-9a-z]+\\.p\\d\\d\\.\\d+'],
+  [/\d+-[0-9a-f]{8}[0-9a-z]{8}\\\.p\d\d\\\.\d+(?=")/g, '\\d+-[0-9a-f]{8}[0-9a-z]{8}\\.p\\d\\d\\.\\d+'],
 ];
 
 /** A line as a pattern: `…` stands for anything. A write may have got further than is shown (`docs/decisions/0005`). */
