@@ -13,6 +13,11 @@ export function partitionOf(id: string, partitions: number): number {
   return partitions === 1 ? 0 : hash(id) % partitions;
 }
 
+/** All of so many, by number. */
+export function allPartitions(partitions: number): number[] {
+  return Array.from({ length: partitions }, (_, partition) => partition);
+}
+
 /** `p00`, `p01`, …: a partition in Redis keys, workflow ids and batch ids; sorts by number. */
 export function partitionName(partition: number): string {
   return `p${String(partition).padStart(2, '0')}`;

@@ -9,11 +9,11 @@ import {
   RedisOutOfMemory,
   RedisUnavailable,
 } from '../storage/redis/errors.ts';
-import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { fill, type LookupOptions } from '../storage/redis/lookup.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause, remainingMs } from './deadline.ts';
 import type { Epochs } from './epochs.ts';
+import { invalidateOwn } from './own-redis.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
 import { uniqueToken } from './tokens.ts';
 
@@ -122,11 +122,7 @@ export function createCacheAccess(
     async dropOlder(partition, entries, deadlineAt) {
       // What is left of the deadline after it is for the answer.
       const waitMs = Math.min(DROP_WAIT_MS, remainingMs(deadlineAt) / 2);
-      const dropped = invalidateEntries(
-        ctx.redis,
-        { partition, installation: ctx.installation.known() },
-        entries,
-      );
+      const dropped = invalidateOwn(ctx, partition, entries);
       await beforeDeadline(dropped, performance.now() + waitMs).catch((error: unknown) => {
         ctx.log.debug({ err: error }, 'a read could not drop an older copy in time');
       });

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GATHER_MS } from '../config/cache-repair.ts';
 import type { EntryVersion } from '../domain/mutation.ts';
 import { noteWrittenAround } from '../storage/postgres/written-around.ts';
-import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { startCacheRepair } from '../storage/temporal/start-cache-repair.ts';
 import { COMMIT_MARGIN_MS } from './block.ts';
 import type { Context } from './context.ts';
+import { invalidateOwn } from './own-redis.ts';
 import { suspicionMs } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
 
@@ -87,7 +87,7 @@ export function createCacheRepairs(ctx: Context): CacheRepairs {
     while (entries.length > 0) {
       const page = entries.slice(0, TELL_PAGE);
       try {
-        await invalidateEntries(ctx.redis, { partition, installation: ctx.installation.known() }, page);
+        await invalidateOwn(ctx, partition, page);
         entries.splice(0, page.length);
       } catch {
         await sleep(TELL_PAUSE_MS, undefined, { ref: false });

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { allPartitions } from '../domain/partition.ts';
 import type { Database } from '../storage/postgres/database-types.ts';
 import { describeError } from '../storage/postgres/errors.ts';
 import { RedisUnavailable, RedisUnreachable } from '../storage/redis/errors.ts';
@@ -62,7 +63,7 @@ export function createHealth(
 
   const searchAttributes = createSearchAttributeCheck(ctx);
   const namespace = ctx.environment.TEMPORAL_NAMESPACE;
-  const partitions = Array.from({ length: ctx.environment.PARTITIONS }, (_, partition) => partition);
+  const partitions = allPartitions(ctx.environment.PARTITIONS);
 
   async function workers(): Promise<void> {
     const { pollers } = await withDeadline(ctx.temporal, CHECK_MS, ({ service }) =>

@@ -1,6 +1,7 @@
 import { type Epoch, type Installation, installationOf } from '../domain/epoch.ts';
 import { HoldfastError } from '../domain/errors.ts';
 import { EpochChanged } from '../storage/redis/errors.ts';
+import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import { type PartitionOverview, partitionOverview } from '../storage/redis/overview.ts';
 import { currentEpoch } from '../storage/redis/recover.ts';
 import type { Context } from './context.ts';
@@ -42,6 +43,15 @@ export async function ownEpoch(ctx: Context, partition: number): Promise<Epoch |
   const { epoch, named } = await currentEpoch(ctx.redis, partition);
   requireOwn(ctx, named);
   return epoch;
+}
+
+/** As {@link invalidateEntries}, in no other installation's Redis. @throws as that does. */
+export function invalidateOwn(
+  { redis, installation }: Pick<Context, 'redis' | 'installation'>,
+  partition: number,
+  entries: Parameters<typeof invalidateEntries>[2],
+): Promise<void> {
+  return invalidateEntries(redis, { partition, installation: installation.known() }, entries);
 }
 
 /** As {@link partitionOverview}. @throws ForeignRedis; and as that does. */

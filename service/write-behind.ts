@@ -7,7 +7,6 @@ import { HoldfastError } from '../domain/errors.ts';
 import { partitionOf } from '../domain/partition.ts';
 import { type CommittedRecord, findRecord } from '../storage/postgres/idempotency-records.ts';
 import { RedisUnreachable } from '../storage/redis/errors.ts';
-import { invalidateEntries } from '../storage/redis/invalidate.ts';
 import type { StageOutcome } from '../storage/redis/stage-outcome.ts';
 import { type StageOptions, stageWrite } from '../storage/redis/write.ts';
 import { type Acknowledge, levelOf } from './acknowledge.ts';
@@ -17,6 +16,7 @@ import { beforeDeadline, pause } from './deadline.ts';
 import type { DirectWrites } from './direct-write.ts';
 import type { Epochs } from './epochs.ts';
 import type { WriteOptions } from './holdfast.ts';
+import { invalidateOwn } from './own-redis.ts';
 import type { Reader } from './read.ts';
 import type { Receipt } from './receipt.ts';
 import { RECONNECT_PAUSE_MS, type RedisPatience } from './redis-patience.ts';
@@ -151,9 +151,8 @@ export function createWriteBehind(
     const { copyBelow: version } = await reader.read(collection, key, options);
     if (version === undefined) return;
     try {
-      const place = { partition, installation: ctx.installation.known() };
       await epochs.use(partition, options.deadlineAt, () =>
-        invalidateEntries(redis, place, [{ collection: collection.name, key, version }]),
+        invalidateOwn(ctx, partition, [{ collection: collection.name, key, version }]),
       );
     } catch (error) {
       throw unavailable(error);

@@ -7,7 +7,7 @@ export interface GatherLimits<I> {
   /** What an item weighs, and how much one call may carry; a single item may weigh more. */
   readonly weight?: { readonly of: (item: I) => number; readonly max: number };
   /** How long an item waits to be sent, and the error with which it then ends: what waits for a server that hangs is bounded. */
-  readonly patience?: { readonly ms: number; readonly error: () => Error };
+  readonly patience?: { readonly ms: number; readonly error: (ms: number) => Error };
 }
 
 interface Waiting<I, O> {
@@ -52,15 +52,15 @@ export function createGather<I, O>(
     const { ms, error } = limits.patience;
     const since = performance.now() - ms;
     const young = waiting.findIndex((one) => one.since > since);
-    for (const { reject } of waiting.splice(0, young < 0 ? waiting.length : young)) reject(error());
+    for (const { reject } of waiting.splice(0, young < 0 ? waiting.length : young)) reject(error(ms));
   }
 
   function send(name: string, group: Group<I, O>): void {
-    giveUp(group);
     while (group.waiting.length > 0 && group.inFlight < limits.inFlight) {
       group.inFlight += 1;
       void runAll(takeSome(group.waiting)).then(() => {
         group.inFlight -= 1;
+        giveUp(group);
         if (group.waiting.length > 0) send(name, group);
         else if (group.inFlight === 0) groups.delete(name);
       });
@@ -90,6 +90,7 @@ export function createGather<I, O>(
       group.due = true;
       setImmediate(() => {
         group.due = false;
+        giveUp(group);
         send(name, group);
       });
     });

@@ -79,14 +79,19 @@ export async function runWorker({
   });
   const temporal = connectTemporal({ environment, name: 'holdfast-worker' });
   const installation = createInstallationReader(database.db);
-  // Asked for now, and not waited for: without PostgreSQL, too, batches are released, and orders to drop copies carried out. Redis
-  // then says whose it is.
-  const askInstallation = () => void installation().catch(() => {});
-  askInstallation();
+  /**
+   * Asks PostgreSQL where it has not said it yet, and does not wait: without it, too, batches are released, and orders to drop copies
+   * carried out. Redis then says whose it is.
+   */
+  function knownInstallation(): ReturnType<typeof installation.known> {
+    const known = installation.known();
+    if (known === undefined) installation().catch(() => {});
+    return known;
+  }
+  knownInstallation();
   async function releaseOwn(release: Release): Promise<void> {
-    const ours = installation.known();
-    if (ours === undefined) askInstallation();
-    else requireOwnBatch(release.batchId, ours);
+    const ours = knownInstallation();
+    if (ours !== undefined) requireOwnBatch(release.batchId, ours);
     await releaseBatch(redis, release);
   }
   const stop = new AbortController();
@@ -129,9 +134,8 @@ export async function runWorker({
               throw error;
             }),
           async invalidate({ partition, entries, installation: theirs }) {
-            const ours = installation.known();
-            if (ours === undefined) askInstallation();
-            else if (theirs !== undefined && theirs !== ours) {
+            const ours = knownInstallation();
+            if (ours !== undefined && theirs !== undefined && theirs !== ours) {
               throw new OtherInstallation('An order to drop cached copies');
             }
             await tellRedis({ redis, db: database.db }, { partition, entries, installation: theirs ?? ours });

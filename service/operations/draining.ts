@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../domain/errors.ts';
+import { allPartitions } from '../../domain/partition.ts';
 import { decideDraining } from '../../storage/postgres/draining.ts';
 import { isDraining, tellDecision } from '../../storage/redis/drain.ts';
 import type { Context } from '../context.ts';
@@ -17,7 +18,7 @@ const LOOK_MS = 1_000;
  * stage a write read anyway. A recovery installs it anew.
  */
 export function createDraining(ctx: Context, epochs: Epochs): Pick<Operations, 'setDraining' | 'isDraining'> {
-  const partitions = Array.from({ length: ctx.environment.PARTITIONS }, (_, partition) => partition);
+  const partitions = allPartitions(ctx.environment.PARTITIONS);
 
   return {
     async setDraining(draining, { by }, { deadlineAt }) {

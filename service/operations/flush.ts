@@ -1,4 +1,5 @@
 import { type BatchId, batchId } from '../../domain/batch.ts';
+import { allPartitions } from '../../domain/partition.ts';
 import type { PartitionOverview } from '../../storage/redis/overview.ts';
 import type { Context } from '../context.ts';
 import { pause, remainingMs } from '../deadline.ts';
@@ -44,7 +45,7 @@ export function createFlush(
   return async ({ by }, { deadlineAt }) => {
     const flushBy = deadlineAt - ANSWER_MS;
     ctx.log.info({ by }, 'flushing on request');
-    const partitions = Array.from({ length: ctx.environment.PARTITIONS }, (_, partition) => partition);
+    const partitions = allPartitions(ctx.environment.PARTITIONS);
     try {
       const counts = await Promise.all(partitions.map((partition) => settle(partition, flushBy, deadlineAt)));
       const left = counts.flatMap((batches, partition) => (batches === 0 ? [] : [{ partition, batches }]));

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../domain/errors.ts';
+import { allPartitions } from '../../domain/partition.ts';
 import { countDeadLetters } from '../../storage/postgres/dead-letters.ts';
 import { rowsWritten } from '../../storage/postgres/rows-written.ts';
 import { EpochChanged } from '../../storage/redis/errors.ts';
@@ -37,7 +38,7 @@ export function createSummary(ctx: Context): () => Promise<Summary> {
   async function summarize(): Promise<Summary> {
     const deadlineAt = performance.now() + SUMMARY_MS;
     const counting = found('postgres', beforeDeadline(inPostgres(), deadlineAt));
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    const partitions = allPartitions(PARTITIONS);
     const overviews = await Promise.all(partitions.map((partition) => overviewOf(partition, deadlineAt)));
     const now = Date.now();
     const runs = overviews.map((overview, partition) =>

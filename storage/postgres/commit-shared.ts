@@ -66,7 +66,7 @@ export function createSharedCommits(db: Kysely<Database>, patienceMs: number): C
     {
       items: MAX_ENTRIES,
       inFlight: MAX_COMMITS,
-      patience: { ms: patienceMs, error: () => waitedTooLong(patienceMs) },
+      patience: { ms: patienceMs, error: waitedTooLong },
     },
   );
 

@@ -49,7 +49,7 @@ export function createRecordReader(db: Kysely<Database>, patienceMs: number): Re
     {
       items: MAX_ENTRIES,
       inFlight: MAX_STATEMENTS,
-      patience: { ms: patienceMs, error: () => waitedTooLong(patienceMs) },
+      patience: { ms: patienceMs, error: waitedTooLong },
     },
   );
   return (kind, { collection, key }) => read({ kind, collection, key });

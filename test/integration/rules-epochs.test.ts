@@ -11,6 +11,7 @@ import { persistBatch } from '../../storage/postgres/persist-batch.ts';
 import { recordTopology } from '../../storage/postgres/topology.ts';
 import { currentEpoch } from '../../storage/redis/recover.ts';
 import { startRedis } from '../support/services-redis.ts';
+import { holding } from './postgres-fixture.ts';
 import {
   CARTS,
   cached,
@@ -158,18 +159,12 @@ test('what PostgreSQL says of epochs counts also where it says it late, and wher
   const part = await world.part({ POSTGRES_TIMEOUT_MS: '10000' });
   const epoch = await epochOf(part);
   await moveFence(part, epoch);
-  const [locked, release] = [gate(), gate()];
-  const holding = (await world.part()).ctx.db.transaction().execute(async (trx) => {
-    await sql`LOCK TABLE topology IN ACCESS EXCLUSIVE MODE`.execute(trx);
-    locked.open();
-    await release.opened;
-  });
-  await locked.opened;
+  const { db } = (await world.part()).ctx;
+  const release = await holding(db, sql`LOCK TABLE topology IN ACCESS EXCLUSIVE MODE`);
   // Looked for anew, while PostgreSQL does not answer: taken as Redis has it.
   const fresh = await world.part({ POSTGRES_TIMEOUT_MS: '10000' });
   expect(await epochOf(fresh)).toBe(epoch);
-  release.open();
-  await holding;
+  await release();
   await until(async () => (await epochOf(fresh)) !== epoch, { what: 'another epoch' });
   expect(epochNumber(await epochOf(fresh))).toBeGreaterThan(epochNumber(epoch) + 1);
 });

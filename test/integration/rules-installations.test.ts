@@ -15,12 +15,12 @@ import { releaseBatch } from '../../storage/redis/release.ts';
 import { createWorkerMetrics } from '../../telemetry/worker-metrics.ts';
 import { runWorker } from '../../worker/run-worker.ts';
 import { tellRedis } from '../../worker/tell-redis.ts';
+import { holding } from './postgres-fixture.ts';
 import {
   CARTS,
   cached,
   createWorld,
   epochOf,
-  gate,
   ORDERS,
   type Part,
   type World,
@@ -243,18 +243,11 @@ describe('a process that was pointed at the Redis of another installation', () =
   });
 
   test('finds out late where PostgreSQL is away, and then ends what it began', async () => {
-    const [locked, release] = [gate(), gate()];
-    const holding = part.ctx.db.transaction().execute(async (trx) => {
-      await sql`LOCK TABLE installation IN ACCESS EXCLUSIVE MODE`.execute(trx);
-      locked.open();
-      await release.opened;
-    });
-    await locked.opened;
+    const release = await holding(part.ctx.db, sql`LOCK TABLE installation IN ACCESS EXCLUSIVE MODE`);
     const fresh = await world.part({ REDIS_URL: other.redis.url, POSTGRES_TIMEOUT_MS: '10000' });
     const taken = await epochOf(fresh);
     expect(taken).toBe(await epochOf(theirs));
-    release.open();
-    await holding;
+    await release();
     await until(
       () =>
         read(fresh).then(

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { RedisOutcomeUnknown } from '../../storage/redis/errors.ts';
+import { holding } from './postgres-fixture.ts';
 import { CARTS, createWorld, epochOf, gate, ORDERS, type Part, type World, within } from './rules-fixture.ts';
 
 let world: World;
@@ -212,20 +213,14 @@ test('operations that commit together after their request was given up end their
 test('writes that wait behind others for a PostgreSQL that hangs did not happen, and leave no blocks', async () => {
   const part = await world.part({ POSTGRES_TIMEOUT_MS: '300' });
   await epochOf(part);
-  const [locked, release] = [gate(), gate()];
-  const holding = (await world.part()).ctx.db.transaction().execute(async (trx) => {
-    await sql`LOCK TABLE documents IN ACCESS EXCLUSIVE MODE`.execute(trx);
-    locked.open();
-    await release.opened;
-  });
-  await locked.opened;
+  const { db } = (await world.part()).ctx;
+  const release = await holding(db, sql`LOCK TABLE documents IN ACCESS EXCLUSIVE MODE`);
   const answers = await Promise.allSettled(
     Array.from({ length: 1_500 }, (_, i) =>
       part.through.write(ORDERS, `k${i}`, '1', { deadlineAt: within(2_000) }),
     ),
   );
-  release.open();
-  await holding;
+  await release();
   const reasons = answers.map((one) => (one.status === 'rejected' ? one.reason : undefined));
   expect(reasons).toContainEqual(
     expect.objectContaining({
