@@ -113,11 +113,12 @@ const WHILE_CONNECTING: ReadonlySet<string> = new Set([
 /**
  * Errors with which the server ends a statement, and takes back all of it: not supported (0A), data, constraint and
  * transaction errors (2x, 3x), serialization and deadlock, syntax and permission (42), resources such as the disk (53, 54),
- * locks and object state (55), what a function raised (P0), a statement that took too long. Beside them those of a connection
- * that never was: starting or shutting down. Not here: a crash (57P01, 57P02), broken storage (58, XX), and 40003, which says
- * that it does not know.
+ * locks and object state (55), what a function raised (P0, or a class that PostgreSQL leaves to others: 45, and those that
+ * begin with 6 to 9 or I to Z, but XX), a statement that took too long. Beside them those of a connection that never was:
+ * starting or shutting down. Not here: a crash (57P01, 57P02), broken storage (58, XX), and 40003, which says that it does
+ * not know.
  */
-const TAKEN_BACK = /^(0A|2|3|40001|40002|40P01|42|44|53|54|55|57014|57P03|P0)/;
+const TAKEN_BACK = /^(0A|2|3|40001|40002|40P01|42|44|45|53|54|55|57014|57P03|[6-9I-WYZ])/;
 
 /** PostgreSQL failed, as `cause` says, before what would have committed anything was sent. */
 export class NothingWritten extends Error {

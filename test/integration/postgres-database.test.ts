@@ -264,6 +264,10 @@ test('what the server refused certainly did not happen; what a crash or a broken
     '28P01',
     'P0001',
     'P0002',
+    '45000',
+    '99001',
+    'MY001',
+    'U0001',
   ])
     expect(`${code} ${didNotHappen(ofServer(code))}`).toBe(`${code} true`);
   for (const code of ['57P01', '57P02', '40003', '08006', '58030', 'XX000'])
