@@ -75,17 +75,19 @@ export async function readTopology(db: Kysely<Database>): Promise<Topology | und
 
 function differences(wanted: Layout, recorded: Layout | undefined): string[] {
   if (recorded === undefined) return ['the row of the table "topology" is gone; start again'];
-  const pairs = [
-    ['PARTITIONS', wanted.partitions, recorded.partitions],
-    ['SLOTS', wanted.slots, recorded.slots],
-    ['TEMPORAL_NAMESPACE', wanted.namespace, recorded.namespace],
+  // a new namespace has none of Holdfast's search attributes yet
+  const migrate = `run "npm run migrate" with ${wanted.namespace}, `;
+  const settings = [
+    ['PARTITIONS', wanted.partitions, recorded.partitions, ''],
+    ['SLOTS', wanted.slots, recorded.slots, ''],
+    ['TEMPORAL_NAMESPACE', wanted.namespace, recorded.namespace, migrate],
   ] as const;
-  return pairs
+  return settings
     .filter(([, now, before]) => now !== before)
     .map(
-      ([name, now, before]) =>
+      ([name, now, before, first]) =>
         `${name} is ${now}, but the data in PostgreSQL were written with ${name}=${before}. Start with ${before}. ` +
         `To change it: start with ${before}, stop all writers, wait until nothing is pending, stop every API and worker ` +
-        `process, run "DELETE FROM topology" in the database, then start with ${now}.`,
+        `process, run "DELETE FROM topology" in the database, ${first}then start with ${now}.`,
     );
 }

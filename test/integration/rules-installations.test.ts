@@ -297,5 +297,9 @@ test('another namespace than the one in which the batches wait is refused at the
   const wanted = { partitions: 1, slots: 4, namespace: 'elsewhere' };
   const refused = await recordTopology(part.ctx.db, wanted).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(SettingsError);
-  expect((refused as SettingsError).message).toContain('TEMPORAL_NAMESPACE is elsewhere');
+  expect((refused as SettingsError).problems).toEqual([
+    expect.stringMatching(
+      /TEMPORAL_NAMESPACE is elsewhere, .*run "npm run migrate" with elsewhere, then start with elsewhere/,
+    ),
+  ]);
 });
