@@ -3,16 +3,16 @@ import { entryId } from '../domain/entry.ts';
 import type { Epoch } from '../domain/epoch.ts';
 import { type EntryState, type EntryVersion, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
-import { isUnreachable } from '../storage/postgres/errors.ts';
 import { type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { CacheAccess } from './cache-access.ts';
 import type { Context } from './context.ts';
 import { beforeDeadline, pause } from './deadline.ts';
 import type { Unsettled } from './found.ts';
 import type { ManyResult, ReadResult, RequestOptions } from './holdfast.ts';
-import { FILL_PAUSE_MS, fillWaitEnd, LONGEST_FILL_PAUSE_MS, newerRow, outcomeOf } from './read.ts';
+import { FILL_PAUSE_MS, fillWaitEnd, LONGEST_FILL_PAUSE_MS, outcomeOf } from './read.ts';
 import type { Settling } from './settling.ts';
 import type { Missed, PlacedRef, Sources } from './sources.ts';
+import { createHoldAgainstRow } from './suspected-copies.ts';
 import type { Suspicion } from './suspicion.ts';
 import { uniqueToken } from './tokens.ts';
 import { unavailable } from './trouble.ts';
@@ -51,6 +51,7 @@ export function createReadMany(
 ): (collection: Collection, keys: readonly string[], options: RequestOptions) => Promise<ManyResult> {
   const { cache, sources, settling, suspicion } = deps;
   const { PARTITIONS } = ctx.environment;
+  const holdAgainstRow = createHoldAgainstRow(ctx, suspicion);
 
   /** Notes what Redis says of each entry. */
   async function look(
@@ -118,16 +119,11 @@ export function createReadMany(
     const older = new Map<number, EntryVersion[]>();
     await Promise.all(
       hits.map(async ([one, { state }]) => {
-        try {
-          const record = await ctx.readRecord(collection.kind, one.ref);
-          const row = newerRow(state, record);
-          if (row === undefined) return;
-          answers.set(one, { state: row, source: 'row', unsettled: undefined });
-          const below = { ...one.ref, version: Math.max(row.version, record.pruneFloor) };
-          older.set(one.partition, [...(older.get(one.partition) ?? []), below]);
-        } catch (error) {
-          if (!(isUnreachable(error) && suspicion.writtenSince(state.version))) throw error;
-        }
+        const newer = await holdAgainstRow(collection.kind, one.ref, state);
+        if (newer === undefined) return;
+        answers.set(one, { state: newer.state, source: 'row', unsettled: undefined });
+        const below = { ...one.ref, version: newer.copyBelow };
+        older.set(one.partition, [...(older.get(one.partition) ?? []), below]);
       }),
     );
     await Promise.all(

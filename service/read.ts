@@ -1,10 +1,7 @@
 import type { Collection } from '../domain/collection.ts';
 import { type EntryRef, entryId } from '../domain/entry.ts';
-import type { Settled } from '../domain/merge.ts';
-import { type EntryState, NEVER_WRITTEN } from '../domain/mutation.ts';
 import { partitionOf } from '../domain/partition.ts';
 import type { Version } from '../domain/version.ts';
-import { isUnreachable } from '../storage/postgres/errors.ts';
 import { type Lookup, lookup } from '../storage/redis/lookup.ts';
 import type { ReadOutcome } from '../telemetry/metrics.ts';
 import type { CacheAccess, LookedUp } from './cache-access.ts';
@@ -14,6 +11,7 @@ import type { Unsettled } from './found.ts';
 import type { ReadResult, RequestOptions } from './holdfast.ts';
 import type { Settling } from './settling.ts';
 import type { Sources } from './sources.ts';
+import { createHoldAgainstRow } from './suspected-copies.ts';
 import type { Suspicion } from './suspicion.ts';
 import { unavailable } from './trouble.ts';
 
@@ -56,18 +54,6 @@ export interface Reader {
   read(collection: Collection, key: string, options: RequestOptions): Promise<HeldResult>;
 }
 
-/**
- * The row, where it is newer than a copy. Where there is none, a tombstone above the copy may have been pruned, unless the copy
- * says as well that there never was one.
- */
-export function newerRow(
-  copy: EntryState,
-  { row = NEVER_WRITTEN, pruneFloor }: Settled,
-): EntryState | undefined {
-  if (row.version === 0) return copy.version > 0 && pruneFloor > copy.version ? row : undefined;
-  return row.version > copy.version ? row : undefined;
-}
-
 /** How a read is counted. */
 export function outcomeOf({ source, degraded }: Pick<ReadResult, 'source' | 'degraded'>): ReadOutcome {
   if (degraded) return 'degraded';
@@ -89,6 +75,7 @@ export function createReader(
 ): Reader {
   const { cache, sources, settling, suspicion } = deps;
   const { PARTITIONS, REQUEST_DEADLINE_MS } = ctx.environment;
+  const holdAgainstRow = createHoldAgainstRow(ctx, suspicion);
   const flights = new Map<string, Flight>();
   async function look(
     ref: EntryRef,
@@ -128,31 +115,17 @@ export function createReader(
     return { state, source, stored: false, degraded: true, unsettled };
   }
 
-  /**
-   * Redis was out of reach a moment ago: others may have written around it, and their orders to drop older copies may still
-   * be on their way. Until then a copy is held against its row, and dropped where it is older; where the row cannot be read,
-   * only one that is newer than all of them is returned.
-   */
+  /** The copy; its row, where copies are suspected and the row is newer. Then the copy is dropped. */
   async function trusted(
     ref: EntryRef,
     collection: Collection,
     { state, staged }: Extract<Lookup, { outcome: 'hit' }>,
     { partition, deadlineAt }: { readonly partition: number; readonly deadlineAt: number },
   ): Promise<Answer> {
-    const hit: Answer = { state, source: 'cache', stored: false, unsettled: staged };
-    if (!suspicion.active()) return hit;
-    let record: Settled;
-    try {
-      record = await ctx.readRecord(collection.kind, ref);
-    } catch (error) {
-      if (isUnreachable(error) && suspicion.writtenSince(state.version)) return hit;
-      throw error;
-    }
-    const row = newerRow(state, record);
-    if (row === undefined) return hit;
-    const copyBelow = Math.max(row.version, record.pruneFloor);
-    await cache.dropOlder(partition, [{ ...ref, version: copyBelow }], deadlineAt);
-    return { state: row, source: 'row', stored: false, unsettled: undefined, copyBelow };
+    const newer = suspicion.active() ? await holdAgainstRow(collection.kind, ref, state) : undefined;
+    if (newer === undefined) return { state, source: 'cache', stored: false, unsettled: staged };
+    await cache.dropOlder(partition, [{ ...ref, version: newer.copyBelow }], deadlineAt);
+    return { ...newer, source: 'row', stored: false, unsettled: undefined };
   }
 
   /** While a reader of another process fills, its copy is worth a short wait: it spares the database the same read. */
