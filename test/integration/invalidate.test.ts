@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { holding } from './postgres-fixture.ts';
 import {
   CARTS,
   cached,
@@ -195,6 +196,19 @@ test('where the row cannot be read nobody is told that a pending write is newer:
   // A read is answered all the same.
   await world.raw.del('hf:{p00}:e:carts/k');
   expect((await read(part, CARTS)).value).toBe('"staged"');
+});
+
+test('where the new versions are in doubt, what is only pending is not blocked; the other no longer than that lasts', async () => {
+  await persisted(CARTS, '"old"', 'settled');
+  await part.behind.write(CARTS, 'k', '"pending"', cached());
+  const release = await holding(part.ctx.db, sql`SELECT FROM documents WHERE key = 'settled' FOR UPDATE`);
+  await expect(part.invalidate(CARTS, ['k', 'settled'], { deadlineAt: within(1_000) })).rejects.toMatchObject(
+    { code: 'outcome-unknown' },
+  );
+  const blocked = await world.raw.hkeys('hf:{p00}:blocks');
+  await release();
+  expect(blocked).toEqual(['carts/settled']);
+  while ((await world.raw.hlen('hf:{p00}:blocks')) > 0) await new Promise(setImmediate);
 });
 
 test('increments count on from what SQL set', async () => {
