@@ -131,7 +131,7 @@ export async function runScenario(
     clients: scenario.workload?.clients ?? CLIENTS,
     keysPerCollection: KEYS,
     urls: () => bed.apis.map(({ url }) => url),
-    requestDeadlineMs: REQUEST_DEADLINE_MS,
+    requestDeadlineMs: Number(scenario.bed.settings?.REQUEST_DEADLINE_MS ?? REQUEST_DEADLINE_MS),
     ...scenario.workload,
   });
   try {
