@@ -113,12 +113,11 @@ const WHILE_CONNECTING: ReadonlySet<string> = new Set([
 /**
  * Errors with which the server ends a statement, and takes back all of it: not supported (0A), data, constraint and
  * transaction errors (2x, 3x), serialization and deadlock, syntax and permission (42), resources such as the disk (53, 54),
- * locks and object state (55), what a function raised (P0, or a class that PostgreSQL leaves to others: 45, and those that
- * begin with 6 to 9 or I to Z, but XX), a statement that took too long. Beside them those of a connection that never was:
- * starting or shutting down. Not here: a crash (57P01, 57P02), broken storage (58, XX), and 40003, which says that it does
- * not know.
+ * locks and object state (55), what a function raised (P0), a statement that took too long. Beside them those of a connection
+ * that never was: starting or shutting down. Not here: a crash (57P01, 57P02), broken storage (58, XX), and 40003, which says
+ * that it does not know.
  */
-const TAKEN_BACK = /^(0A|2|3|40001|40002|40P01|42|44|45|53|54|55|57014|57P03|[6-9I-WYZ])/;
+const TAKEN_BACK = /^(0A|2|3|40001|40002|40P01|42|44|53|54|55|57014|57P03|P0)/;
 
 /** PostgreSQL failed, as `cause` says, before what would have committed anything was sent. */
 export class NothingWritten extends Error {
@@ -140,8 +139,9 @@ export function waitedTooLong(ms: number): NothingWritten {
  */
 export function didNotHappen(error: unknown): boolean {
   if (error instanceof NothingWritten) return true;
-  const state = sqlState(error);
-  if (state !== undefined) return TAKEN_BACK.test(state);
+  const server = serverError(error);
+  // A trigger may raise any SQLSTATE. Whatever ends one comes before the commit, deferred triggers included.
+  if (server !== undefined) return TAKEN_BACK.test(server.code) || isRaised(server);
   if (!(error instanceof Error)) return false;
   const code = 'code' in error ? error.code : undefined;
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ENOENT')

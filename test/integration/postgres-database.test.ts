@@ -264,10 +264,6 @@ test('what the server refused certainly did not happen; what a crash or a broken
     '28P01',
     'P0001',
     'P0002',
-    '45000',
-    '99001',
-    'MY001',
-    'U0001',
   ])
     expect(`${code} ${didNotHappen(ofServer(code))}`).toBe(`${code} true`);
   for (const code of ['57P01', '57P02', '40003', '08006', '58030', 'XX000'])
@@ -280,6 +276,16 @@ test('what the server refused certainly did not happen; what a crash or a broken
     'refused (SQLSTATE 57P01)',
   ]);
   expect(didNotHappen(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))).toBe(false);
+});
+
+test('what a function in the database raised certainly did not happen, whatever SQLSTATE it has', async () => {
+  const { db } = fixture;
+  for (const code of ['45000', '99001', 'MY001', 'U0001', 'APP01', '40003', '08006', '58030', 'XX000']) {
+    const error = await failure(
+      sql.raw(`DO $$ BEGIN RAISE 'no' USING ERRCODE = '${code}'; END $$`).execute(db),
+    );
+    expect([sqlState(error), didNotHappen(error)]).toEqual([code, true]);
+  }
 });
 
 test('a statement that waited in vain for a connection certainly did not run', async () => {
