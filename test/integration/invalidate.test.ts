@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../dev/until.ts';
 import { holding } from './postgres-fixture.ts';
 import {
   CARTS,
@@ -208,7 +209,7 @@ test('where the new versions are in doubt, what is only pending is not blocked; 
   const blocked = await world.raw.hkeys('hf:{p00}:blocks');
   await release();
   expect(blocked).toEqual(['carts/settled']);
-  while ((await world.raw.hlen('hf:{p00}:blocks')) > 0) await new Promise(setImmediate);
+  await until(async () => (await world.raw.hlen('hf:{p00}:blocks')) === 0, { what: 'the end of the block' });
 });
 
 test('increments count on from what SQL set', async () => {
