@@ -75,7 +75,7 @@ export async function readTopology(db: Kysely<Database>): Promise<Topology | und
 
 function differences(wanted: Layout, recorded: Layout | undefined): string[] {
   if (recorded === undefined) return ['the row of the table "topology" is gone; start again'];
-  // a new namespace has none of Holdfast's search attributes yet
+  // A new namespace has none of Holdfast's search attributes yet.
   const migrate = `run "npm run migrate" with ${wanted.namespace}, `;
   const settings = [
     ['PARTITIONS', wanted.partitions, recorded.partitions, ''],

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { readEnvironment } from '../../../config/environment.ts';
 import { ROOT } from '../../../dev/clone.ts';
 import type { Bed } from '../bed.ts';
 import { CUT_OFF, NEVER_REACHED } from '../outcome.ts';
@@ -125,7 +126,7 @@ export const processScenarios: readonly Scenario[] = [
     promises: 'API and worker are replaced one after the other under load: no request fails.',
     // Nothing is out of order here that a request should give up on early: the deadline is the one that is shipped. On a busy
     // machine Temporal may take the bench's three seconds to start a batch that a durable read waits for.
-    bed: { ...bed, settings: { REQUEST_DEADLINE_MS: '10000' } },
+    bed: { ...bed, settings: { REQUEST_DEADLINE_MS: String(readEnvironment({}).REQUEST_DEADLINE_MS) } },
     seconds: 18,
     minimumDuring: 200,
     workload: { keepAlive: false },
